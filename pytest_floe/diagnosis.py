@@ -1,0 +1,110 @@
+"""From an exception, however deep a driver wrapped it, to the cause of a finding."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+
+from pytest_floe.causes import CAUSES
+
+_VERIFY_CODES = {
+    9: "tls.not_yet_valid",
+    10: "tls.expired",
+    62: "tls.hostname_mismatch",
+    64: "tls.hostname_mismatch",
+}  # X509_V_ERR_*, OpenSSL's x509_vfy.h
+_ERRNOS = {
+    errno.ECONNREFUSED: "connect.refused",
+    errno.EHOSTUNREACH: "connect.unreachable",
+    errno.ENETUNREACH: "connect.unreachable",
+    errno.EADDRNOTAVAIL: "connect.unreachable",
+    errno.ENOSPC: "operate.out_of_space",
+    errno.EDQUOT: "operate.out_of_space",
+    errno.EACCES: "authorize.denied",
+    errno.ENOENT: "operate.not_found",
+    errno.EROFS: "operate.read_only",
+}
+_DEPTH = 12
+
+
+class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of the program
+    """The reason a check is not green: a cause, a sentence, and the subject of the remedy."""
+
+    def __init__(self, cause: str, message: str, subject: str | None = None) -> None:
+        if cause not in CAUSES:
+            raise ValueError(f"unknown cause {cause!r}; causes.py has the table")
+        super().__init__(cause, message, subject)
+        self.cause = cause
+        self.message = message
+        self.subject = subject
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.message}"
+
+
+def diagnose(error: BaseException, *, reached: bool) -> Finding:
+    """Return the finding that ``error`` means.
+
+    ``reached`` says whether TCP had connected: it tells a time-out of the service from one of the network.
+    """
+    for link in chain(error):
+        cause = _cause_of(link, reached=reached)
+        if cause:
+            return Finding(cause, describe(link))
+    return Finding("operate.unexpected_response", describe(error))
+
+
+def http_cause(status: int) -> str:
+    """Return the cause an HTTP status stands for (RFC 9110, 15)."""
+    known = {401: "authenticate.rejected", 403: "authorize.denied", 404: "operate.not_found",
+             407: "authenticate.rejected", 408: "timeout", 429: "operate.not_ready",
+             503: "operate.not_ready", 504: "timeout", 507: "operate.out_of_space"}  # fmt: skip
+    if status in known:
+        return known[status]
+    return "operate.server_error" if status >= http.client.INTERNAL_SERVER_ERROR else "operate.unexpected_response"
+
+
+def describe(error: BaseException) -> str:
+    """Return the first line of ``error`` with the name of its class, as one sentence of at most 300 characters."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text}"[:300] if text else name
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and everything it wraps, outermost first, in the ways that Python and the drivers wrap."""
+    seen: set[int] = set()
+    queue: list[BaseException] = [error]
+    while queue and len(seen) < _DEPTH:
+        link = queue.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        wrapped = [link.__cause__, link.__context__, getattr(link, "reason", None)]
+        wrapped += [getattr(link, "error", None), getattr(link, "inner_exception", None), *link.args]
+        wrapped += list(getattr(link, "kwargs", None) or {}.values()) if hasattr(link, "kwargs") else []
+        queue += [inner for inner in wrapped if isinstance(inner, BaseException)]
+
+
+def _cause_of(error: BaseException, *, reached: bool) -> str | None:  # noqa: PLR0911 - one return for each class of fault
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFY_CODES.get(error.verify_code, "tls.untrusted")
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        connecting = "Connect" in type(error).__name__ or not reached
+        return "connect.timeout" if connecting and not reached else "timeout"
+    if isinstance(error, ssl.SSLError):
+        return "tls.handshake_failed"
+    if isinstance(error, socket.gaierror):
+        return "resolve.not_found"
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError | http.client.HTTPException):
+        return "operate.unexpected_response"
+    if isinstance(error, OSError) and error.errno in _ERRNOS:
+        return _ERRNOS[error.errno]
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "operate.unexpected_response"
+    return None

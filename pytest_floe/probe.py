@@ -1,0 +1,253 @@
+"""The probe: what a check walks its steps with, and all it needs to know of the run.
+
+A check climbs the ladder resolve, connect, tls, authenticate, authorize, operate. Each rung, or a named part of
+one (``operate.write``), is a step. The step that breaks is the finding.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from pytest_floe import canary, network
+from pytest_floe.diagnosis import Finding, describe, diagnose
+from pytest_floe.secrets import Scrubber
+
+RUNGS = ("resolve", "connect", "tls", "authenticate", "authorize", "operate")
+#: Steps that prepare a check; they are timed, but their time is not the service's.
+PREPARATION = ("driver", "start")
+_IMPORT_LOCK = threading.Lock()  # circular imports inside SDKs break when two threads import them at once
+#: After these the service has certainly created nothing.
+_REFUSALS = ("config.", "resolve.", "connect.", "tls.", "authenticate.", "authorize.")
+
+Explain = Callable[[Exception], Finding | None]
+
+
+class Cancelled(BaseException):
+    """Ends the thread of an abandoned check at its next step; nothing but the runner may catch it."""
+
+
+@dataclass
+class Step:
+    """One timed rung; ``outcome`` is running, ok, failed or abandoned."""
+
+    name: str
+    started: float
+    ended: float | None = None
+    outcome: str = "running"
+
+    @property
+    def duration_ms(self) -> int:
+        """Time taken so far, in milliseconds."""
+        return round(((self.ended or time.monotonic()) - self.started) * 1000)
+
+    @property
+    def of_service(self) -> bool:
+        """Whether the time is the service's own, and not spent on preparing."""
+        return self.name.partition(".")[0] in RUNGS
+
+
+@dataclass
+class Canary:
+    """Something the check creates and must remove: ``remove`` is called once, and again at clean-up if it failed."""
+
+    name: str
+    remove_it: Callable[[], object] = field(repr=False)
+    created: bool = False
+    removed: bool = False
+
+    def made(self) -> None:
+        """Say that the service confirmed the creation."""
+        self.created = True
+
+    def remove(self) -> None:
+        """Remove it now; raises what the driver raises."""
+        self.remove_it()
+        self.removed = True
+
+
+class Probe:
+    """Handed to every check. All durations are seconds unless the name says otherwise.
+
+    ``write`` says whether this target allows writing; ``run_id`` is eight hexadecimal digits.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        run_id: str = "00000000",
+        timeout: float = 30.0,
+        write: bool = False,
+        scrubber: Scrubber | None = None,
+        on_step: Callable[[str], None] | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.run_id = run_id
+        self.write = write
+        self.deadline = time.monotonic() + timeout
+        self.message = ""
+        self.facts: dict[str, Any] = {}
+        self.steps: list[Step] = []
+        self.warnings: list[Finding] = []
+        self.canaries: list[Canary] = []
+        self.swept: list[str] = []
+        self.reached = False
+        self._who: str | None = None
+        self._cancelled = threading.Event()
+        self._scrubber = scrubber or Scrubber()
+        self._on_step = on_step or (lambda _name: None)
+
+    # Walking the ladder
+
+    @contextmanager
+    def step(self, name: str, explain: Explain | None = None) -> Iterator[None]:
+        """Time a step. An exception inside becomes the finding that ``explain`` returns, or the general diagnosis.
+
+        ``name`` is a rung, a part of one (``authorize.list``), ``driver`` or ``start``.
+        """
+        if name.partition(".")[0] not in (*RUNGS, *PREPARATION):
+            raise ValueError(f"step {name!r} is on no rung: begin with one of {', '.join(RUNGS)}")
+        self._stop_if_cancelled()
+        step = Step(name, time.monotonic())
+        self.steps.append(step)
+        self._on_step(name)
+        step.outcome = "failed"
+        try:
+            yield
+        except Finding:
+            raise
+        except Exception as error:
+            raise self._explained(error, explain) from error
+        else:
+            self._stop_if_cancelled()
+            step.outcome = "ok"
+        finally:
+            step.ended = time.monotonic()
+
+    def reach(self, host: str, port: int, *, tls: bool = False, ca_file: Path | None = None) -> None:
+        """Walk resolve, connect and, with ``tls``, tls to ``host``: plain sockets, so that each fault has its name."""
+        network.reach(self, host, port, tls=tls, ca_file=ca_file)
+
+    def reach_url(self, url: str, ca_file: Path | None = None) -> None:
+        """Walk resolve, connect and, for https, tls to the host of ``url``, or to the proxy in front of it."""
+        network.reach_url(self, url, ca_file=ca_file)
+
+    def driver(self, module: str, extra: str) -> ModuleType:
+        """Import a client library as a step of its own; if it is missing, the finding names the pip command."""
+        with self.step("driver"), _IMPORT_LOCK:
+            try:
+                return importlib.import_module(module)
+            except ImportError as error:
+                command = f"pip install 'pytest-floe[{extra}]'"
+                message = f"{module.partition('.')[0]} is not installed ({describe(error)})"
+                raise Finding("config.missing_driver", message, command) from error
+
+    def remaining(self) -> float:
+        """Seconds left until this check's deadline, never under 0.05: what to give a driver as its time-out."""
+        return max(0.05, self.deadline - time.monotonic())
+
+    # Saying what was found
+
+    def ok(self, message: str) -> None:
+        """Say in one line what was verified."""
+        self.message = message
+
+    def fact(self, **facts: Any) -> None:
+        """Add plain values (text, numbers, lists, dicts) to the details of the result."""
+        self.facts.update(facts)
+
+    def principal(self, who: str) -> None:
+        """Say as whom the service knows this check; never a secret."""
+        self._who = who
+
+    @property
+    def known_as(self) -> str | None:
+        """The principal the service confirmed, if it did."""
+        return self._who
+
+    def secret(self, value: str) -> str:
+        """Register a secret that came up during the run, such as a token, and return it."""
+        self._scrubber.add(value)
+        return value
+
+    def warn(self, cause: str, message: str, subject: str | None = None) -> None:
+        """Add a finding that does not end the check."""
+        self.warnings.append(Finding(cause, message, subject))
+
+    def fail(self, cause: str, message: str, subject: str | None = None) -> NoReturn:
+        """End the check with a finding."""
+        raise Finding(cause, message, subject)
+
+    # What is created must go
+
+    def canary_name(self, purpose: str) -> str:
+        """Return a name for something this check creates."""
+        return canary.name(self.run_id, purpose)
+
+    @property
+    def signature(self) -> str:
+        """The text that everything this check creates carries."""
+        return canary.signature(self.run_id)
+
+    def canary(self, name: str, remove: Callable[[], object]) -> Canary:
+        """Register what is about to be created; call before creating, so that nothing can slip through.
+
+        ``remove`` must succeed if there is nothing to remove. Call ``made()`` on the result when the service
+        confirmed the creation, and ``remove()`` in the step that verifies deleting.
+        """
+        planned = Canary(name, remove)
+        self.canaries.append(planned)
+        return planned
+
+    def sweep(self, name: str, body: str, remove: Callable[[], object]) -> None:
+        """Remove ``name`` if it is the old leftover of a crashed run, by name, signature ``body`` and age."""
+        if canary.is_stale(name, body):
+            remove()
+            self.swept.append(name)
+
+    def clean_up(self, finding: Finding | None) -> list[str]:
+        """Remove what the check left, after it ended with ``finding`` or None; return names that may have stayed."""
+        refused = finding is not None and finding.cause.startswith(_REFUSALS)
+        left = []
+        for planned in reversed(self.canaries):
+            if planned.removed or (refused and not planned.created):
+                continue
+            try:
+                planned.remove()
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
+                left.append(f"{planned.name} ({describe(error)})")
+        return left
+
+    # Being abandoned
+
+    def cancel(self) -> None:
+        """Make the check's thread end at its next step."""
+        self._cancelled.set()
+
+    @property
+    def current_step(self) -> str | None:
+        """Name of the step that runs now, or that ran last."""
+        return self.steps[-1].name if self.steps else None
+
+    def abandoned(self) -> Finding:
+        """Return the finding for a check that did not end by its deadline."""
+        step = self.current_step or "driver"
+        if self.steps:
+            self.steps[-1].outcome = "abandoned"
+        cause = "timeout" if self.reached or step.partition(".")[0] not in RUNGS else "connect.timeout"
+        return Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned")
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def _explained(self, error: Exception, explain: Explain | None) -> Finding:
+        return (explain(error) if explain else None) or diagnose(error, reached=self.reached)
