@@ -1,0 +1,1 @@
+"""Servers that misbehave on purpose, for faults that no real server produces on demand."""
