@@ -1,0 +1,56 @@
+"""Drives one check as the runner would: settings in, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from pytest_floe import Finding, Probe
+from pytest_floe.registry import find
+
+
+@dataclass
+class Outcome:
+    """The verdict of one check; ``cause`` is that of its finding, or of its first warning."""
+
+    status: str
+    cause: str | None
+    step: str | None
+    message: str
+    subject: str | None
+    probe: Probe
+    left: list[str]
+
+
+RunCheck = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_check() -> RunCheck:
+    """Return ``run_check(kind, within=SECONDS, **settings)``, which runs the check of ``kind`` in this thread."""
+    return _run_check
+
+
+def _run_check(kind: str, *, within: float = 30.0, **settings: object) -> Outcome:
+    check = find(kind)
+    target = check.settings(**settings)
+    probe = Probe(endpoint=check.plan(target).endpoint, timeout=within, write=target.write)
+    finding = None
+    try:
+        check.run(target, probe)
+    except Finding as found:
+        finding = found
+    left = probe.clean_up(finding)
+    said = finding or next(iter(probe.warnings), None)
+    status = "error" if finding or left else "warning" if said else "ok"
+    return Outcome(
+        status=status,
+        cause=said.cause if said else None,
+        step=probe.current_step,
+        message=said.message if said else probe.message,
+        subject=said.subject if said else None,
+        probe=probe,
+        left=left,
+    )
