@@ -1,0 +1,37 @@
+"""The Iceberg REST catalog of the embedded platform, as a process: ``python -m pytest_floe.local.catalog``.
+
+No library serves a small one, so this is PyIceberg's SQL catalog behind Starlette.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from pyiceberg.catalog.sql import SqlCatalog
+
+from pytest_floe.local.catalog_app import CatalogApp
+from pytest_floe.local.catalog_operations import Operations
+from pytest_floe.local.configs import CatalogConfig
+from pytest_floe.local.lifeline import Lifeline
+
+
+def main() -> None:
+    """Serve until the parent ends."""
+    lifeline = Lifeline()
+    lifeline.watch(stop=lambda: None)
+    config = CatalogConfig.from_json(lifeline.config)
+    tables = SqlCatalog(
+        config.warehouse, uri=f"sqlite:///{lifeline.folder}/catalog.db", warehouse=config.location, **config.storage
+    )
+    app = CatalogApp(config, Operations(tables))
+    # The plainest protocol and loop: they need no further package, and are imported fastest.
+    server = uvicorn.Server(
+        uvicorn.Config(app.asgi, http="h11", loop="asyncio", ws="none", lifespan="off", log_level="warning")
+    )
+    lifeline.ready()
+    server.run(sockets=[socket.socket(fileno=lifeline.descriptor)])
+
+
+if __name__ == "__main__":
+    main()
