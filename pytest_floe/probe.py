@@ -203,6 +203,7 @@ class Probe:
         ``remove`` must succeed if there is nothing to remove. Call ``made()`` on the result when the service
         confirmed the creation, and ``remove()`` in the step that verifies deleting.
         """
+        self._stop_if_cancelled()
         planned = Canary(name, remove)
         self.canaries.append(planned)
         return planned

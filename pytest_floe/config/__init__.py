@@ -1,0 +1,1 @@
+"""Configuration: from floe.yaml, CompiledArtifacts and the environment to validated targets."""

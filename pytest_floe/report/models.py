@@ -68,6 +68,7 @@ class PreflightResult(Model):
 class ConfigurationError(Model):
     """A mistake in the configuration."""
 
+    code: Literal["config_not_found", "config_invalid", "missing_credentials"] = "config_invalid"
     where: str = Field(description="File, line and key path.")
     message: str
     remedy: str

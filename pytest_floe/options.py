@@ -1,0 +1,141 @@
+"""Command line, environment variables and ini file: the options of a run, in that order of precedence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
+
+TIMEOUT_RANGE = (1.0, 300.0)
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was told. ``timeout`` and ``wait`` are seconds, ``slow`` is milliseconds."""
+
+    environment: str
+    config: str | None
+    services: tuple[str, ...]
+    timeout: float
+    slow: float
+    strict: bool
+    wait: float
+    plan: bool
+    report_dir: Path
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options, each with its ini twin."""
+    group = parser.getgroup("floe", "preflight checks (pytest-floe)")
+    group.addoption(
+        "--floe-env",
+        nargs="?",
+        const=BARE,
+        metavar="NAME",
+        help="Run the preflight checks of this environment; `local` is built in and needs nothing.",
+    )
+    group.addoption(
+        "--floe-config", metavar="PATH", help="Configuration file (default: floe.yaml in rootdir or above)."
+    )
+    group.addoption(
+        "--floe-check", action="append", metavar="SERVICE", help="Verify this service only; may be repeated."
+    )
+    group.addoption("--floe-timeout", metavar="SECONDS", help="Deadline of each check, 1 to 300 (default: 30).")
+    group.addoption(
+        "--floe-slow", metavar="MS", help="A step over this many milliseconds is a warning (default: 1000)."
+    )
+    group.addoption("--floe-strict", action="store_true", default=None, help="Warnings fail.")
+    group.addoption("--floe-wait", metavar="SECONDS", help="Retry what is not ready for this long (default: 0).")
+    group.addoption("--floe-plan", action="store_true", help="Say what would be touched, without any network.")
+    group.addoption("--floe-report-dir", metavar="DIR", help="Where the report goes (default: preflight-report/).")
+    parser.addini("floe_env", "Environment of a bare --floe-env; never turns the checks on by itself.", "string")
+    parser.addini("floe_config", "Twin of --floe-config.", "string")
+    parser.addini("floe_check", "Twin of --floe-check.", "args")
+    parser.addini("floe_timeout", "Twin of --floe-timeout.", "string")
+    parser.addini("floe_slow", "Twin of --floe-slow.", "string")
+    parser.addini("floe_strict", "Twin of --floe-strict.", "string")
+    parser.addini("floe_wait", "Twin of --floe-wait.", "string")
+    parser.addini("floe_report_dir", "Twin of --floe-report-dir.", "string")
+    parser.addini("floe_checks", "Files and folders with checks of your own, marked `preflight`.", "paths")
+
+
+def read(config: pytest.Config) -> Options:
+    """Return the options of this run; raises pytest.UsageError with every mistake in them."""
+    reader = _Reader(config)
+    options = Options(
+        environment=reader.environment(),
+        config=reader.text("config"),
+        services=reader.services(),
+        timeout=reader.number("timeout", 30, *TIMEOUT_RANGE),
+        slow=reader.number("slow", 1000, 1, float("inf")),
+        strict=reader.flag("strict"),
+        wait=reader.number("wait", 0, 0, 86_400),
+        plan=bool(config.getoption("floe_plan")),
+        report_dir=config.invocation_params.dir / (reader.text("report_dir") or "preflight-report"),
+    )
+    if reader.mistakes:
+        raise pytest.UsageError(*reader.mistakes)
+    return options
+
+
+class _Reader:
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.mistakes: list[str] = []
+
+    def _layers(self, name: str) -> Iterator[tuple[Any, str]]:
+        variable = f"FLOE_{name.upper()}"
+        yield self.config.getoption(f"floe_{name}"), f"--floe-{name.replace('_', '-')}"
+        yield os.environ.get(variable) or None, variable
+        yield self.config.getini(f"floe_{name}") or None, f"ini option floe_{name}"
+
+    def _first(self, name: str) -> tuple[Any, str]:
+        return next(((value, source) for value, source in self._layers(name) if value is not None), (None, ""))
+
+    def text(self, name: str) -> str | None:
+        value, _ = self._first(name)
+        return None if value is None else str(value)
+
+    def environment(self) -> str:
+        given = self.config.getoption("floe_env")
+        name = given if given != BARE else os.environ.get("FLOE_ENV") or self.config.getini("floe_env")
+        if not name:
+            self.mistakes.append("--floe-env: names no environment; write --floe-env=NAME, or set FLOE_ENV")
+        return str(name)
+
+    def services(self) -> tuple[str, ...]:
+        value, _ = self._first("check")
+        names = value.replace(",", " ").split() if isinstance(value, str) else value or []
+        return tuple(dict.fromkeys(names))
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        value, source = self._first(name)
+        if value is None:
+            return default
+        number = _or_none(float, value)
+        if number is None or not least <= number <= most:
+            limits = f"{least:g} to {most:g}" if most != float("inf") else f"{least:g} or more"
+            self.mistakes.append(f"{source}: {value!r} does not fit; use a number from {limits}")
+            return default
+        return number
+
+    def flag(self, name: str) -> bool:
+        value, source = self._first(name)
+        word = str(value).strip().lower() if value is not None else ""
+        if word not in _TRUE + _FALSE:
+            self.mistakes.append(f"{source}: {value!r} does not fit; use true or false")
+        return word in _TRUE
+
+
+def _or_none(convert: Callable[[str], float], text: str) -> float | None:
+    try:
+        return convert(text)
+    except ValueError:
+        return None

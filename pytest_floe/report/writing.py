@@ -1,0 +1,52 @@
+"""The report's files: written whole or not at all, and never left over from an earlier run."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from pytest_floe.report import html
+from pytest_floe.report.models import PreflightReport, as_json
+from pytest_floe.secrets import Scrubber
+
+JSON_NAME = "preflight-report.json"
+HTML_NAME = "preflight-report.html"
+PREVIOUS = "previous"
+
+
+def move_aside(folder: Path) -> None:
+    """Move an earlier run's report into ``previous/``, so that it can't be taken for this run's.
+
+    Creates ``folder``; raises OSError if that, or moving, is not possible.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (JSON_NAME, HTML_NAME):
+        if (folder / name).exists():
+            (folder / PREVIOUS).mkdir(exist_ok=True)
+            (folder / name).replace(folder / PREVIOUS / name)
+    with tempfile.NamedTemporaryFile(dir=folder):
+        pass  # an unwritable folder must be found before the checks, not after
+
+
+def write(report: PreflightReport, folder: Path, scrubber: Scrubber) -> None:
+    """Write both files; the page first, so that a JSON file always has its page. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / HTML_NAME, scrubber.scrub_strong(html.render(report)))
+    _replace(folder / JSON_NAME, scrubber.scrub_strong(json.dumps(as_json(report), indent=2)) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+    ) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+            Path(new.name).chmod(0o644)  # a report is for others to read
+            Path(new.name).replace(path)
+        except BaseException:
+            Path(new.name).unlink()
+            raise

@@ -1,0 +1,181 @@
+"""Running checks side by side, each under its own deadline, none able to hold up the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from pytest_floe.diagnosis import Finding
+from pytest_floe.probe import Cancelled, Probe
+from pytest_floe.report.models import PreflightResult
+from pytest_floe.verdict import Identity, Judge
+
+CLEAN_UP_SECONDS = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+#: What may pass by waiting: the service is not there, or not ready, yet.
+_PASSING = (
+    "resolve.", "connect.", "timeout", "operate.not_ready", "operate.server_error", "operate.exhausted",
+    "operate.unexpected_response",
+)  # fmt: skip
+
+Body = Callable[[Probe], None]
+MakeProbe = Callable[[float], Probe]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A check that is ready to run: ``make_probe`` gives a fresh probe for a time-out in seconds."""
+
+    identity: Identity
+    make_probe: MakeProbe
+    body: Body
+    retries: bool = True
+
+
+class Journal:
+    """Told of everything that happens, as it happens; the base class does nothing."""
+
+    def started(self, target: str, timeout: float) -> None:
+        """Say that a check began and must end within ``timeout`` seconds."""
+
+    def stepped(self, target: str, step: str) -> None:
+        """Say that a check began a step."""
+
+    def ended(self, result: PreflightResult) -> None:
+        """Say how a check ended."""
+
+
+class Runner:
+    """Runs tasks in daemon threads: a supervisor and a worker each, so that a hung worker is left behind."""
+
+    def __init__(self, judge: Judge, *, timeout: float, wait: float = 0.0, journal: Journal | None = None) -> None:
+        self.judge = judge
+        self.timeout = timeout
+        self.wait = wait
+        self.journal = journal or Journal()
+        self._stop = threading.Event()
+        self._why = ""
+        self._futures: dict[str, Future[PreflightResult]] = {}
+        self._lock = threading.Lock()
+        self._active: set[_Worker] = set()
+
+    def start(self, task: Task) -> Future[PreflightResult]:
+        """Start ``task`` unless it was started before; return its future result."""
+        known = self._futures.get(task.identity.id)
+        if known is not None:
+            return known
+        future: Future[PreflightResult] = Future()
+        self._futures[task.identity.id] = future
+        threading.Thread(target=self._supervise, args=(task, future), daemon=True).start()
+        return future
+
+    def stop(self, why: str) -> None:
+        """End all checks that still run, clean up after them, and wait for that, at most CLEAN_UP_SECONDS."""
+        self._why = why
+        self._stop.set()
+        with self._lock:
+            for worker in self._active:
+                worker.interrupt()
+        until = time.monotonic() + CLEAN_UP_SECONDS + 1
+        for future in self._futures.values():
+            _wait(future, until - time.monotonic())
+
+    def finished(self) -> Mapping[str, PreflightResult]:
+        """Return the results that there are by now, by target id."""
+        return {target: future.result() for target, future in self._futures.items() if future.done()}
+
+    def _supervise(self, task: Task, future: Future[PreflightResult]) -> None:
+        try:
+            result = self._until_ready(task)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must show as red, not as a missing result
+            text = f"{type(error).__name__}: {error}"
+            result = self.judge.incomplete(task.identity, "incomplete.check_broken", text)
+        self.journal.ended(result)
+        future.set_result(result)
+
+    def _until_ready(self, task: Task) -> PreflightResult:
+        give_up = time.monotonic() + (self.wait if task.retries else 0)
+        pause, attempts = _FIRST_PAUSE, 1
+        while True:
+            result = self._attempt(task, attempts)
+            cause = result.details.cause or ""
+            passing = result.status == "error" and cause.startswith(_PASSING)
+            if not passing or time.monotonic() + pause > give_up or self._stop.wait(pause):
+                return result
+            pause, attempts = min(2 * pause, _LONGEST_PAUSE), attempts + 1
+
+    def _attempt(self, task: Task, attempts: int) -> PreflightResult:
+        probe = task.make_probe(self.timeout)
+        self.journal.started(task.identity.id, self.timeout)
+        worker = _Worker(task.body, probe)
+        with self._lock:
+            self._active.add(worker)
+        if self._stop.is_set():
+            worker.interrupt()
+        worker.start()
+        finding = worker.wait(self.timeout)
+        with self._lock:
+            self._active.discard(worker)
+        if worker.was_stopped:
+            finding = Finding("incomplete.not_run", f"{self._why} in step {probe.current_step or 'start'}")
+        left = _clean_up(probe, finding)
+        return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts)
+
+
+class _Worker(threading.Thread):
+    """Runs a check's body; ``wait`` returns its finding, whether the body ended or not."""
+
+    def __init__(self, body: Body, probe: Probe) -> None:
+        super().__init__(daemon=True, name=f"preflight {probe.endpoint}")
+        self.body = body
+        self.probe = probe
+        self.finding: Finding | None = None
+        self.was_stopped = False
+        self._ended = False
+        self._wake = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self.body(self.probe)
+        except Finding as finding:
+            self.finding = finding
+        except Cancelled:
+            pass
+        except BaseException as error:  # noqa: BLE001 - SystemExit of a driver must not look like success
+            self.finding = Finding("incomplete.check_broken", f"{type(error).__name__}: {error}")
+        finally:
+            self._ended = True
+            self._wake.set()
+
+    def interrupt(self) -> None:
+        self.was_stopped = not self._ended
+        self._wake.set()
+
+    def wait(self, timeout: float) -> Finding | None:
+        in_time = self._wake.wait(timeout)
+        if self._ended and not self.was_stopped:
+            return self.finding
+        self.probe.cancel()
+        return None if in_time else self.probe.abandoned()
+
+
+def _clean_up(probe: Probe, finding: Finding | None) -> list[str]:
+    """Remove what is left, in a thread of its own, since the service may hang in this too."""
+    left: list[str] = [f"{canary.name} (may be left: no answer)" for canary in probe.canaries if not canary.removed]
+    if not left:
+        return []
+    done: Future[list[str]] = Future()
+    threading.Thread(target=lambda: done.set_result(probe.clean_up(finding)), daemon=True).start()
+    return done.result() if _wait(done, CLEAN_UP_SECONDS) else left
+
+
+def _wait(future: Future[object] | Future[list[str]] | Future[PreflightResult], seconds: float) -> bool:
+    """Wait for ``future``; tell whether it is done."""
+    try:
+        future.result(max(0.0, seconds))
+    except TimeoutError:
+        return False
+    return True

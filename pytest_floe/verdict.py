@@ -1,0 +1,155 @@
+"""From what a probe saw to a PreflightResult, and from results to the report's list of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_floe import causes
+from pytest_floe.diagnosis import Finding
+from pytest_floe.probe import Probe
+from pytest_floe.report.models import Details, Notice, PreflightResult, Status, StepResult
+from pytest_floe.secrets import Scrubber
+
+_LONGEST = 1000
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which check a result is of: a target's, or that of a marked test. ``id`` is ENV-SERVICE-NAME."""
+
+    id: str
+    service: str
+    kind: str
+    name: str
+    endpoint: str = ""
+    principal: str | None = None
+    remedy: str | None = None
+
+
+class Judge:
+    """Makes results; knows the threshold of slowness in milliseconds, and which values must not be shown."""
+
+    def __init__(self, scrubber: Scrubber, slow_ms: float) -> None:
+        self.scrubber = scrubber
+        self.slow_ms = slow_ms
+
+    def of_probe(
+        self, identity: Identity, probe: Probe, finding: Finding | None, *, left: Iterable[str] = (), attempts: int = 1
+    ) -> PreflightResult:
+        """Return the result of a check that ended with ``finding``, or without one."""
+        left = list(left)
+        notices = [*probe.warnings, *self._slow_steps(probe, finding)]
+        if finding is None and left:
+            finding = Finding("operate.not_removed", "what the check created could not be removed", ", ".join(left))
+        status: Status = "error" if finding else "warning" if notices else "ok"
+        head = finding or (notices.pop(0) if notices else None)
+        broken = next((step.name for step in probe.steps if step.outcome in ("failed", "abandoned")), None)
+        details = self._details(identity) | {
+            "cause": head.cause if head else None,
+            "step": broken if finding else None,
+            "steps": _steps(probe),
+            "scope": None if finding else "read-write" if probe.write else "read-only",
+            "principal": probe.known_as or identity.principal,
+            "notices": [self._notice(identity, notice) for notice in notices],
+            "left_behind": left,
+            "swept": list(probe.swept),
+            "attempts": attempts,
+        }
+        facts = {key: value for key, value in probe.facts.items() if key not in Details.model_fields}
+        duration = sum(step.duration_ms for step in probe.steps)
+        message = head.message if head else probe.message or "verified"
+        return self._result(identity, status, message, head, details | facts, duration)
+
+    def incomplete(
+        self, identity: Identity, cause: str, message: str, subject: str | None = None, **details: Any
+    ) -> PreflightResult:
+        """Return the result of a check that never came to one."""
+        finding = Finding(cause, message, subject)
+        facts = self._details(identity) | {"cause": cause, "principal": identity.principal} | details
+        return self._result(identity, "error", message, finding, facts)
+
+    def _slow_steps(self, probe: Probe, finding: Finding | None) -> list[Finding]:
+        if finding:
+            return []
+        slow = [step for step in probe.steps if step.of_service and step.duration_ms > self.slow_ms]
+        if not slow:
+            return []
+        worst = max(slow, key=lambda step: step.duration_ms)
+        text = f"step {worst.name} took {worst.duration_ms:,} ms, threshold {self.slow_ms:,.0f} ms"
+        return [Finding("latency.slow", text)]
+
+    def _details(self, identity: Identity) -> dict[str, Any]:
+        return {
+            "target": identity.id,
+            "kind": identity.kind,
+            "name": identity.name,
+            "endpoint": self.scrubber.scrub_strong(identity.endpoint),
+        }
+
+    def _notice(self, identity: Identity, finding: Finding) -> Notice:
+        remedy = self._remedy(identity, finding)
+        return Notice(cause=finding.cause, message=self._shown(finding.message), remediation=remedy)
+
+    def _remedy(self, identity: Identity, finding: Finding) -> str:
+        if identity.remedy and finding.cause in ("operate.failed", "operate.unexpected_response"):
+            return self._shown(identity.remedy)
+        return self._shown(causes.remedy(finding.cause, finding.subject or identity.endpoint or identity.id))
+
+    def _result(
+        self,
+        identity: Identity,
+        status: Status,
+        message: str,
+        finding: Finding | None,
+        details: Mapping[str, Any],
+        duration_ms: int = 0,
+    ) -> PreflightResult:
+        kept = {key: value if key in _EXEMPT else self._clean(value) for key, value in details.items()}
+        return PreflightResult(
+            service=identity.service,
+            status=status,
+            message=self._shown(message),
+            duration_ms=duration_ms,
+            remediation=self._remedy(identity, finding) if finding else None,
+            details=Details.model_validate(kept),
+        )
+
+    def _shown(self, text: str) -> str:
+        """Scrub free text, and keep what a server wrote from taking over a terminal or a page."""
+        printable = "".join(c if c.isprintable() else " " for c in text)
+        return self.scrubber.scrub(" ".join(printable.split()))[:_LONGEST]
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._clean(item) for item in value[:100]]
+        if isinstance(value, dict):
+            return {str(key): self._clean(item) for key, item in value.items()}
+        if isinstance(value, str):
+            return value if value == self.scrubber.scrub_data(value) else self._shown(value)
+        return value if isinstance(value, bool | int | float | Notice | None) else self._shown(str(value))
+
+
+#: Fields whose values the schema or the configuration fixes.
+_EXEMPT = ("target", "kind", "name", "endpoint", "cause", "step", "steps", "scope", "attempts")
+
+
+def _steps(probe: Probe) -> list[dict[str, Any]]:
+    steps = [StepResult(name=s.name, outcome=s.outcome, duration_ms=s.duration_ms) for s in probe.steps]
+    return [step.model_dump() for step in steps]
+
+
+def reconcile(
+    expected: Iterable[Identity], results: Mapping[str, PreflightResult], judge: Judge, reason: Mapping[str, str]
+) -> list[PreflightResult]:
+    """Return one result for each expected check, in their order; what has none is ``incomplete.not_run``.
+
+    ``reason`` says by target id why a result is missing, where that is known.
+    """
+    checks = []
+    for identity in expected:
+        why = reason.get(identity.id, "no result reached the report")
+        missing = results.get(identity.id) or judge.incomplete(identity, "incomplete.not_run", f"not run: {why}")
+        checks.append(missing)
+    return checks
