@@ -55,6 +55,8 @@ _TABLE = (
      "correct port and scheme (TLS or plain text) of {subject}"),
     # Who one is.
     ("authenticate.rejected", "The service refused the credentials.", "correct or renew the credentials of {subject}"),
+    ("authenticate.clock_skew", "This machine's clock and the service's are too far apart to log in.",
+     "set the clock of this machine by NTP, then look at the one of {subject}"),
     # What one may do.
     ("authorize.denied", "The principal may not do this.", "grant {subject}"),
     ("authorize.read_denied", "The principal may not read.", "grant {subject}"),
