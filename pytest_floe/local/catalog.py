@@ -19,7 +19,7 @@ from pytest_floe.local.lifeline import Lifeline
 def main() -> None:
     """Serve until the parent ends."""
     lifeline = Lifeline()
-    lifeline.watch(stop=lambda: None)
+    lifeline.watch()
     config = CatalogConfig.from_json(lifeline.config)
     tables = SqlCatalog(
         config.warehouse, uri=f"sqlite:///{lifeline.folder}/catalog.db", warehouse=config.location, **config.storage

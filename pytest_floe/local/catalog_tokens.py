@@ -45,9 +45,7 @@ class TokenIssuer:
         principal = self._authenticate(*_client(form, authorization))
         scope = form.get("scope", "")
         token = secrets.token_urlsafe(32)
-        self._grants[token] = Grant(
-            principal.client_id, _actions(principal, scope), time.monotonic() + self._lifetime
-        )
+        self._grants[token] = Grant(principal.client_id, _actions(principal, scope), time.monotonic() + self._lifetime)
         return {
             "access_token": token,
             "token_type": "bearer",

@@ -14,7 +14,10 @@ ALL_ROLES = "PRINCIPAL_ROLE:ALL"
 
 @dataclass(frozen=True)
 class PostgresConfig:
-    """A PostgreSQL server with one database, owned by the workload's role ``user``; ``admin`` is the superuser."""
+    """A PostgreSQL server with one database, owned by the workload's role ``user``; ``admin`` is the superuser.
+
+    ``settings`` are server settings (postgresql.conf), ``hba`` the lines of its pg_hba.conf.
+    """
 
     module: ClassVar[str] = "postgres"
     shares_socket: ClassVar[bool] = False
@@ -24,6 +27,8 @@ class PostgresConfig:
     database: str
     admin_password: str = field(repr=False)
     admin: str = "postgres"
+    settings: dict[str, str] = field(default_factory=dict)
+    hba: list[str] = field(default_factory=lambda: ["host all all 127.0.0.1/32 scram-sha-256"])
 
 
 @dataclass(frozen=True)

