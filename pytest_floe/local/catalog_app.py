@@ -86,7 +86,7 @@ class CatalogApp:
             try:
                 call = Call(request.path_params, request.query_params, _parse(await request.body()))
                 body = await run_in_threadpool(operation, self._operations, call)
-            except Exception as error:  # noqa: BLE001 - every failure has to have the specification's form
+            except Exception as error:  # every failure has to have the form of the specification
                 raise CatalogError.of(error) from error
             return Response(status_code=204) if body is None else JSONResponse(body)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from pytest_floe.local.configs import ServerConfig
 from pytest_floe.local.state import StateFolder
@@ -58,7 +56,7 @@ class Server:
         self._folder.mkdir(mode=0o700)
         self._log = state.path / f"{self.name}.log"
         listener = socket.create_server((HOST, 0), backlog=128) if config.shares_socket else None
-        self._port = listener.getsockname()[1] if listener else None
+        self._port: int | None = listener.getsockname()[1] if listener else None
         try:
             self._process = self._spawn(listener)
             self._order(config, listener)
