@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pytest_floe.diagnosis import Finding
+    from pytest_floe.diagnosis import Finding, http_cause
     from pytest_floe.probe import Probe
     from pytest_floe.registry import Plan, check
     from pytest_floe.settings import Port, Secret, Settings, Url, setting
@@ -24,10 +24,11 @@ _HOMES = {
     "Settings": "settings",
     "Url": "settings",
     "check": "registry",
+    "http_cause": "diagnosis",
     "setting": "settings",
 }
 
-__all__ = ["Finding", "Plan", "Port", "Probe", "Secret", "Settings", "Url", "check", "setting"]
+__all__ = ["Finding", "Plan", "Port", "Probe", "Secret", "Settings", "Url", "check", "http_cause", "setting"]
 
 
 def __getattr__(name: str) -> Any:
