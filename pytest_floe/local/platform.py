@@ -7,6 +7,8 @@ ends. DuckDB needs no server: it gets a file in the run's folder.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -82,16 +84,24 @@ class LocalPlatform:
         """
         if self._state is None:
             raise RuntimeError("the embedded platform does not run: start it first")
+        ports = {name: server.port for name, server in self._servers.items()}
+        return self._described(self._state.path / "duckdb", ports)
+
+    def outline(self) -> dict[str, Any]:
+        """Return what ``environment`` would, without starting anything: folder and ports are usual ones."""
+        return self._described(Path("duckdb"), {"s3": 9000, "catalog": 8181, "postgres": 5432})
+
+    def _described(self, duckdb: Path, ports: Mapping[str, int]) -> dict[str, Any]:
         return {
             "compute_type": "duckdb",
-            "duckdb": {"path": str(self._state.path / "duckdb" / "floe.duckdb"), "write": True},
+            "duckdb": {"path": str(duckdb / "floe.duckdb"), "write": True},
             "storage_type": "s3",
             "storage_bucket": BUCKET,
-            "s3": self._s3_section(),
-            "catalog_uri": self._address("catalog"),
+            "s3": self._s3_section(ports["s3"]),
+            "catalog_uri": _address(ports["catalog"]),
             "polaris": self._polaris_section(),
             "postgres_host": HOST,
-            "postgres_port": self._servers["postgres"].port,
+            "postgres_port": ports["postgres"],
             "postgres_database": DATABASE,
             "postgres": self._postgres_section(),
         }
@@ -104,9 +114,6 @@ class LocalPlatform:
         self._servers["postgres"] = Server(self._postgres_config(), state)
         for server in self._servers.values():
             server.wait_ready(deadline)
-
-    def _address(self, name: str) -> str:
-        return f"http://{HOST}:{self._servers[name].port}"
 
     # What the servers are told
 
@@ -141,7 +148,7 @@ class LocalPlatform:
     def _catalog_storage(self) -> dict[str, str]:
         return {
             "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-            "s3.endpoint": self._address("s3"),
+            "s3.endpoint": _address(self._servers["s3"].port),
             "s3.region": REGION,
             "s3.path-style-access": "true",
             "s3.access-key-id": self._catalog_storage_user.access_key_id,
@@ -159,9 +166,9 @@ class LocalPlatform:
 
     # What the workload is told
 
-    def _s3_section(self) -> dict[str, Any]:
+    def _s3_section(self, port: int) -> dict[str, Any]:
         return {
-            "endpoint": self._address("s3"),
+            "endpoint": _address(port),
             "region": REGION,
             "path_style": True,
             "prefix": PREFIX,
@@ -188,6 +195,10 @@ class LocalPlatform:
             "schema": "public",
             "write": True,
         }
+
+
+def _address(port: int) -> str:
+    return f"http://{HOST}:{port}"
 
 
 def _catalog_storage_user() -> S3User:
