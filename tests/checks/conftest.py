@@ -9,6 +9,8 @@ import pytest
 
 from pytest_floe import Finding, Probe
 from pytest_floe.registry import find
+from tests.faults.certificates import certificates  # noqa: F401
+from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
 
 
 @dataclass

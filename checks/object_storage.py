@@ -1,0 +1,188 @@
+"""What the checks of object stores share: list, write, read back, delete, and see that nothing is left."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from pytest_floe import Finding, Probe
+
+Verb = Literal["list", "read", "write", "delete"]
+Explain = Callable[[Exception], Finding | None]
+
+_CANARY = "floe-preflight-"
+_PORTS = {"http": 80, "https": 443}
+_SWEEP_LIMIT = 50
+_LARGEST_SIGNATURE = 100
+_BY_STATUS = {
+    HTTPStatus.UNAUTHORIZED: "authenticate.rejected",
+    HTTPStatus.NOT_FOUND: "operate.not_found",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout",
+    HTTPStatus.TOO_MANY_REQUESTS: "operate.not_ready",
+    HTTPStatus.SERVICE_UNAVAILABLE: "operate.not_ready",
+    HTTPStatus.GATEWAY_TIMEOUT: "timeout",
+    HTTPStatus.INSUFFICIENT_STORAGE: "operate.out_of_space",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One listed object: its full key and its size in bytes."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error that the store itself answered: HTTP status, its own code and text."""
+
+    status: int
+    code: str
+    text: str
+
+
+class Bucket(Protocol):
+    """One bucket or container as its SDK reaches it. Keys are full object names; errors are the SDK's own."""
+
+    url: str
+
+    def objects(self, prefix: str) -> list[Entry]:
+        """Return the first page of objects under ``prefix``."""
+
+    def retention(self) -> str | None:
+        """Say why nothing written here could be removed, as far as the principal may know; None if it can be."""
+
+    def write(self, key: str, body: bytes) -> None:
+        """Create the object ``key``."""
+
+    def read(self, key: str) -> bytes:
+        """Return the whole object."""
+
+    def read_byte(self, key: str) -> None:
+        """Read the first byte of an object, however large it is."""
+
+    def delete(self, key: str) -> None:
+        """Delete the object as a workload does; succeeds if there is none."""
+
+    def purge(self, key: str) -> list[str]:
+        """Remove versions and markers that deleting left behind; return those that stay, each with the reason."""
+
+    def explain(self, verb: Verb) -> Explain:
+        """Return what maps the SDK's errors of an operation to findings."""
+
+
+def folder(prefix: str | None) -> str:
+    """Return ``prefix`` as keys begin with it: no slash in front, one at the end, or nothing at all."""
+    trimmed = (prefix or "").strip("/")
+    return f"{trimmed}/" if trimmed else ""
+
+
+def address(url: str) -> str:
+    """Return ``url`` as scheme://host:port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def finding(refusal: Refusal, verb: Verb, *, causes: Mapping[str, str], grant: str, subject: str) -> Finding:
+    """Return the finding for what the store answered.
+
+    ``causes`` maps the store's own codes to causes; the HTTP status decides where it has none. ``grant`` is the
+    permission that ``verb`` needs, ``subject`` fills the remedy of every other cause.
+    """
+    cause = causes.get(refusal.code) or _by_status(refusal.status, verb)
+    message = f"{verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
+    return Finding(cause, message[:300], grant if cause.startswith("authorize.") else subject)
+
+
+def _by_status(status: int, verb: Verb) -> str:
+    if status == HTTPStatus.FORBIDDEN:
+        return f"authorize.{verb}_denied"
+    if status in _BY_STATUS:
+        return _BY_STATUS[HTTPStatus(status)]
+    return "operate.server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "operate.unexpected_response"
+
+
+def verify(probe: Probe, bucket: Bucket, prefix: str) -> None:
+    """Walk from listing to nothing left, under ``prefix``; without ``probe.write`` only list and read."""
+    with probe.step("authorize.list", bucket.explain("list")):
+        listed = bucket.objects(prefix)
+    where = f"{bucket.url}{prefix}"
+    if not probe.write:
+        _read_existing(probe, bucket, listed, where)
+    elif kept := _retention(probe, bucket):
+        probe.warn(
+            "operate.retained", f"nothing was written: {kept}", "use a bucket without retention, or set write: false"
+        )
+        _read_existing(probe, bucket, listed, where)
+    else:
+        _sweep(probe, bucket, prefix)
+        _round_trip(probe, bucket, prefix)
+        probe.ok(f"listed, wrote, read back and deleted under {where}")
+
+
+def _read_existing(probe: Probe, bucket: Bucket, listed: list[Entry], where: str) -> None:
+    entry = next((entry for entry in listed if entry.size), None)
+    if entry is None:
+        probe.fact(scope="read-only", not_verified=[f"read: there is no object under {where}"])
+        probe.ok(f"listed {where}; it holds no object that could be read")
+        return
+    with probe.step("operate.read", bucket.explain("read")):
+        bucket.read_byte(entry.key)
+    probe.fact(scope="read-only")
+    probe.ok(f"listed {where} and read from {entry.key}")
+
+
+def _retention(probe: Probe, bucket: Bucket) -> str | None:
+    with probe.step("operate.retention", bucket.explain("list")):
+        return bucket.retention()
+
+
+def _round_trip(probe: Probe, bucket: Bucket, prefix: str) -> None:
+    # Two targets of one run may share a bucket: the random end keeps their canaries apart.
+    key = prefix + probe.canary_name(secrets.token_hex(4))
+    body = probe.signature.encode()
+    canary = probe.canary(bucket.url + key, lambda: _remove(probe, bucket, key))
+    with probe.step("operate.write", bucket.explain("write")):
+        bucket.write(key, body)
+        canary.made()
+    with probe.step("operate.read", bucket.explain("read")):
+        _compare(probe, bucket, key, body)
+    with probe.step("operate.delete", bucket.explain("delete")):
+        canary.remove()
+    with probe.step("operate.nothing_left", bucket.explain("list")):
+        if any(entry.key == key for entry in bucket.objects(key)):
+            probe.fail("operate.not_removed", f"{key} is still listed after its deletion", bucket.url + key)
+
+
+def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
+    found = bucket.read(key)
+    if found != body:
+        message = f"{len(body)} bytes were written, and {len(found)} other bytes were read back from {key}"
+        probe.fail("operate.wrong_content", message, bucket.url)
+
+
+def _remove(probe: Probe, bucket: Bucket, key: str) -> None:
+    bucket.delete(key)
+    if kept := bucket.purge(key):
+        message = f"the canary was deleted, and the store keeps {', '.join(kept)}"
+        probe.warn("operate.retained", message, f"remove by hand what stays of {bucket.url}{key}, or set write: false")
+
+
+def _sweep(probe: Probe, bucket: Bucket, prefix: str) -> None:
+    with probe.step("operate.sweep"):
+        try:
+            for entry in bucket.objects(prefix + _CANARY)[:_SWEEP_LIMIT]:
+                if entry.size <= _LARGEST_SIGNATURE:
+                    _sweep_one(probe, bucket, entry.key)
+        except Exception as error:  # noqa: BLE001 - leftovers of other runs are no fault of this one
+            probe.fact(sweep=f"not finished: {type(error).__name__}")
+
+
+def _sweep_one(probe: Probe, bucket: Bucket, key: str) -> None:
+    body = bucket.read(key).decode(errors="replace")
+    probe.sweep(key.rpartition("/")[2], body, lambda: _remove(probe, bucket, key))

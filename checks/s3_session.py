@@ -1,0 +1,126 @@
+"""Logging in to S3: the SDK's credential chain, a role to assume, and who we are in the end."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pytest_floe import Finding, Probe, Secret
+
+from . import object_storage
+from .s3_bucket import CAUSES, refusal_of
+
+if TYPE_CHECKING:
+    from .s3 import S3Settings
+
+_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError")
+_ENDED_LOGIN = ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "LoginRefreshRequired")
+_WAYS_TO_LOG_IN = "access_key_id and secret_access_key, a profile, or a role of this machine or pod"
+_GOOD_WILL_SECONDS = 1.0
+
+
+def declared(settings: S3Settings, probe: Probe) -> Any:
+    """Return the SDK's session as the settings declare it; nothing is asked of any server."""
+    import boto3  # noqa: PLC0415 - the driver
+
+    with probe.step("driver", lambda error: _explain(error, settings)):
+        return boto3.Session(
+            aws_access_key_id=settings.access_key_id,
+            aws_secret_access_key=_reveal(settings.secret_access_key),
+            aws_session_token=_reveal(settings.session_token),
+            profile_name=None if settings.access_key_id else settings.profile,
+            region_name=settings.region,
+        )
+
+
+def address(session: Any, settings: S3Settings) -> str:
+    """Return the URL of the store, as the SDK derives it from region, partition and profile."""
+    # With made-up keys the SDK does not go looking for credentials.
+    made_up = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
+    nobody = session.client("s3", endpoint_url=settings.endpoint, region_name=_region(session), **made_up)
+    url: str = nobody.meta.endpoint_url
+    return url
+
+
+def logged_in(session: Any, settings: S3Settings, probe: Probe) -> Any:
+    """Return a session that has credentials, those of the role to assume if there is one."""
+    with probe.step("authenticate", lambda error: _explain(error, settings)):
+        credentials = session.get_credentials()
+        if credentials is None:
+            probe.fail("config.missing_credentials", "the AWS credential chain yields nothing", _WAYS_TO_LOG_IN)
+        for secret in credentials.get_frozen_credentials()[1:3]:
+            probe.secret(secret or "")
+        return _assume_role(session, settings, probe) if settings.role_arn else session
+
+
+def client(session: Any, service: str, settings: S3Settings, timeout: float) -> Any:
+    """Return a client that tries once; ``timeout`` in seconds holds for connecting and for each answer."""
+    from botocore.config import Config  # noqa: PLC0415 - part of the driver
+
+    addressing: Any = {"addressing_style": {None: "auto", True: "path", False: "virtual"}[settings.path_style]}
+    return session.client(
+        service,
+        endpoint_url=settings.endpoint if service == "s3" else settings.sts_endpoint or settings.endpoint,
+        verify=str(settings.ca_file) if settings.ca_file else None,
+        region_name=_region(session),
+        config=Config(
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            s3=addressing,
+        ),
+    )
+
+
+def note_principal(session: Any, settings: S3Settings, probe: Probe) -> None:
+    """Say who we are: by STS where that is Amazon's or configured, else by the id of the key."""
+    if probe.known_as:
+        return
+    probe.principal(f"access key {session.get_credentials().access_key}")
+    if settings.endpoint and not settings.sts_endpoint:
+        return
+    try:
+        sts = client(session, "sts", settings, min(_GOOD_WILL_SECONDS, probe.remaining()))
+        probe.principal(sts.get_caller_identity()["Arn"])
+    except Exception:  # noqa: BLE001 - good to know, and nothing that the workload needs
+        return
+
+
+def _assume_role(session: Any, settings: S3Settings, probe: Probe) -> Any:
+    import boto3  # noqa: PLC0415 - the driver
+
+    answer = client(session, "sts", settings, probe.remaining()).assume_role(
+        RoleArn=settings.role_arn,
+        RoleSessionName=f"floe-preflight-{probe.run_id}",
+        **({"ExternalId": settings.external_id} if settings.external_id else {}),
+    )
+    probe.principal(answer["AssumedRoleUser"]["Arn"])
+    issued = answer["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=issued["AccessKeyId"],
+        aws_secret_access_key=probe.secret(issued["SecretAccessKey"]),
+        aws_session_token=probe.secret(issued["SessionToken"]),
+        region_name=session.region_name,
+    )
+
+
+def _region(session: Any) -> str:
+    return session.region_name or "us-east-1"
+
+
+def _reveal(secret: Secret | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _explain(error: Exception, settings: S3Settings) -> Finding | None:
+    name = type(error).__name__
+    if name in _NO_CREDENTIALS:
+        return Finding("config.missing_credentials", f"{name}: {error}", _WAYS_TO_LOG_IN)
+    if name in _ENDED_LOGIN:
+        return Finding("authenticate.rejected", f"{name}: {error}", settings.login)
+    refusal = refusal_of(error)
+    if refusal is None:
+        return None
+    if refusal.status == HTTPStatus.FORBIDDEN and refusal.code not in CAUSES:
+        return Finding("authorize.denied", refusal.text, f"sts:AssumeRole on {settings.role_arn}")
+    return object_storage.finding(refusal, "read", causes=CAUSES, grant="", subject=settings.login)

@@ -1,0 +1,436 @@
+"""The S3 check against moto's server, which enforces keys, signatures and policies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pytest_floe.checks import s3
+
+from pytest_floe import canary
+from tests.checks.conftest import Outcome, RunCheck
+from tests.faults.server import Answer, FaultyServer, hang, http
+from tests.servers.moto_s3 import S3Server, allow, policy
+
+_NUMBERS = itertools.count()
+_BODY = canary.signature("0badcafe")
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Neither variables, nor files, nor the role of the machine that runs the tests."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def bucket(moto_s3: S3Server) -> str:
+    return moto_s3.bucket(f"lake-{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def versioned(moto_s3: S3Server, bucket: str) -> str:
+    moto_s3.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+class Lake:
+    """Runs the check on one bucket of the server, as a user with the given grants."""
+
+    def __init__(self, run_check: RunCheck, server: S3Server) -> None:
+        self._run = run_check
+        self._server = server
+
+    def check(self, bucket: str | None, *statements: dict[str, object], **settings: object) -> Outcome:
+        keys = self._server.user(*statements).settings
+        defaults = {"bucket": bucket, "prefix": "wh", "endpoint": self._server.url, "region": "us-east-1"}
+        return self._run("s3", **(defaults | keys | settings))
+
+
+@pytest.fixture
+def lake(run_check: RunCheck, moto_s3: S3Server) -> Lake:
+    return Lake(run_check, moto_s3)
+
+
+def workload(bucket: str, *objects: str) -> tuple[dict[str, object], ...]:
+    """The least a workload is given: its own folder, and no look at the bucket's configuration."""
+    return allow(bucket, "ListBucket"), allow(
+        f"{bucket}/wh/*", *(objects or ("GetObject", "PutObject", "DeleteObject"))
+    )
+
+
+# What a workload may do
+
+
+def test_the_least_a_workload_is_granted_is_enough(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket))
+
+    assert (outcome.status, outcome.left) == ("ok", [])
+    assert outcome.message == f"listed, wrote, read back and deleted under s3://{bucket}/wh/"
+    assert [step.name for step in outcome.probe.steps if step.name.startswith(("auth", "operate"))] == [
+        "authenticate",
+        "authorize.list",
+        "operate.retention",
+        "operate.sweep",
+        "operate.write",
+        "operate.read",
+        "operate.delete",
+        "operate.nothing_left",
+    ]
+    assert moto_s3.everything_in(bucket) == []
+
+
+def test_the_principal_is_the_access_key_where_no_token_service_is_known(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket))
+
+    assert outcome.probe.known_as is not None
+    assert outcome.probe.known_as.startswith("access key AKIA")
+
+
+def test_the_principal_is_what_the_token_service_says(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    outcome = lake.check(
+        bucket, *workload(bucket), {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}, sts_endpoint=moto_s3.url
+    )
+
+    assert outcome.status == "ok"
+    assert outcome.probe.known_as is not None
+    assert ":user/user-" in outcome.probe.known_as
+
+
+def test_a_token_service_that_is_down_does_not_fail_the_check(lake: Lake, bucket: str) -> None:
+    with FaultyServer(hang) as silent:
+        outcome = lake.check(bucket, *workload(bucket), sts_endpoint=silent.url)
+
+    assert outcome.status == "ok"
+
+
+def test_the_whole_bucket_is_the_default_prefix(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    everywhere = allow(f"{bucket}/*", "GetObject", "PutObject", "DeleteObject")
+
+    outcome = lake.check(bucket, allow(bucket, "ListBucket"), everywhere, prefix=None)
+
+    assert outcome.status == "ok"
+    assert moto_s3.everything_in(bucket) == []
+
+
+# What is missing is told apart
+
+
+def test_list_denied(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, allow(f"{bucket}/wh/*", "GetObject", "PutObject", "DeleteObject"))
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.list_denied", "authorize.list")
+    assert outcome.subject == f"s3:ListBucket on arn:aws:s3:::{bucket}"
+
+
+def test_write_denied(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket, "GetObject", "DeleteObject"))
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.write_denied", "operate.write")
+    assert outcome.subject == f"s3:PutObject on arn:aws:s3:::{bucket}/wh/*"
+    assert outcome.left == []
+    assert moto_s3.everything_in(bucket) == []
+
+
+def test_read_denied_still_removes_the_canary(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket, "PutObject", "DeleteObject"))
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.read_denied", "operate.read")
+    assert outcome.subject == f"s3:GetObject on arn:aws:s3:::{bucket}/wh/*"
+    assert moto_s3.everything_in(bucket) == []
+
+
+def test_delete_denied_names_what_stays(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket, "GetObject", "PutObject"))
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.delete_denied", "operate.delete")
+    assert outcome.subject == f"s3:DeleteObject on arn:aws:s3:::{bucket}/wh/*"
+    [key] = moto_s3.everything_in(bucket)
+    [named] = outcome.left
+    assert named.startswith(f"s3://{bucket}/{key} ")
+
+
+def test_a_grant_outside_the_prefix_does_not_count(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket), prefix="other")
+
+    assert outcome.cause == "authorize.write_denied"
+    assert outcome.subject == f"s3:PutObject on arn:aws:s3:::{bucket}/other/*"
+
+
+def test_the_key_of_an_encryption_is_the_subject_when_aws_names_it(run_check: RunCheck) -> None:
+    key = "arn:aws:kms:eu-west-1:1:key/k"
+    text = f"User: arn:aws:iam::1:user/u is not authorized to perform: kms:GenerateDataKey on resource: {key} because"
+    listing = Answer(200, "<ListBucketResult><Name>lake</Name></ListBucketResult>")
+    with FaultyServer(http(s3_error(403, "AccessDenied", text), routes=routes(listing))) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
+
+    assert (outcome.cause, outcome.subject) == ("authorize.write_denied", f"kms:GenerateDataKey on {key}")
+
+
+# Without writing
+
+
+def test_read_only_reads_an_object_that_is_there(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    moto_s3.client().put_object(Bucket=bucket, Key="wh/part-0", Body=b"data")
+
+    granted = lake.check(bucket, *workload(bucket, "GetObject"), write=False)
+    refused = lake.check(bucket, allow(bucket, "ListBucket"), write=False)
+
+    assert (granted.status, granted.message) == ("ok", f"listed s3://{bucket}/wh/ and read from wh/part-0")
+    assert (refused.status, refused.cause) == ("error", "authorize.read_denied")
+    assert moto_s3.everything_in(bucket) == ["wh/part-0"]
+
+
+def test_read_only_says_that_there_was_nothing_to_read(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket, "GetObject"), write=False)
+
+    assert outcome.status == "ok"
+    assert outcome.probe.facts["not_verified"] == [f"read: there is no object under s3://{bucket}/wh/"]
+
+
+# Credentials
+
+
+def test_unknown_key(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, access_key_id="AKIAUNKNOWN", secret_access_key="sentinel-of-a-secret")
+
+    assert (outcome.status, outcome.cause, outcome.subject) == (
+        "error",
+        "authenticate.rejected",
+        "access key AKIAUNKNOWN",
+    )
+    assert "InvalidAccessKeyId" in outcome.message
+
+
+def test_wrong_secret(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket), secret_access_key="sentinel-of-a-secret")
+
+    assert (outcome.status, outcome.cause) == ("error", "authenticate.rejected")
+    assert "SignatureDoesNotMatch" in outcome.message
+    assert "sentinel" not in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        (400, "ExpiredToken", "authenticate.rejected"),
+        (403, "RequestTimeTooSkewed", "authenticate.clock_skew"),
+        (503, "SlowDown", "operate.not_ready"),
+        (500, "InternalError", "operate.server_error"),
+    ],
+)
+def test_what_no_emulator_answers_on_demand(run_check: RunCheck, status: int, code: str, cause: str) -> None:
+    with FaultyServer(http(s3_error(status, code, "no"))) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.left) == ("error", cause, [])
+
+
+def test_no_credentials_anywhere(run_check: RunCheck, moto_s3: S3Server, bucket: str) -> None:
+    outcome = run_check("s3", bucket=bucket, endpoint=moto_s3.url)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "config.missing_credentials", "authenticate")
+
+
+def test_a_profile_that_does_not_exist(run_check: RunCheck, moto_s3: S3Server, bucket: str) -> None:
+    outcome = run_check("s3", bucket=bucket, endpoint=moto_s3.url, profile="nobody")
+
+    assert (outcome.status, outcome.cause) == ("error", "config.missing_credentials")
+    assert "nobody" in outcome.message
+
+
+def test_the_sdks_own_chain_is_used(
+    run_check: RunCheck, moto_s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = moto_s3.user(*workload(bucket))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+
+    outcome = run_check("s3", bucket=bucket, prefix="wh", endpoint=moto_s3.url)
+
+    assert (outcome.status, outcome.probe.known_as) == ("ok", f"access key {keys.access_key_id}")
+
+
+def test_a_role_is_assumed(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    role = _role(moto_s3, bucket)
+    may_assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}
+
+    outcome = lake.check(bucket, may_assume, role_arn=role)
+    refused = lake.check(bucket, *workload(bucket), role_arn=role)
+
+    assert outcome.status == "ok"
+    assert outcome.probe.known_as is not None
+    assert ":assumed-role/writer-" in outcome.probe.known_as
+    assert (refused.status, refused.cause, refused.subject) == (
+        "error",
+        "authorize.denied",
+        f"sts:AssumeRole on {role}",
+    )
+
+
+def _role(server: S3Server, bucket: str) -> str:
+    iam, name = server.client("iam"), f"writer-{bucket}"
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=policy(*workload(bucket)))
+    return role
+
+
+# The bucket
+
+
+def test_missing_bucket(lake: Lake) -> None:
+    outcome = lake.check("no-such-bucket", *workload("no-such-bucket"))
+
+    assert (outcome.status, outcome.cause, outcome.subject) == ("error", "operate.not_found", "s3://no-such-bucket/")
+
+
+def test_no_bucket_given_is_never_ok(lake: Lake) -> None:
+    outcome = lake.check(None)
+
+    assert (outcome.status, outcome.cause) == ("warning", "config.object_not_given")
+
+
+def test_wrong_region(lake: Lake, moto_s3: S3Server) -> None:
+    far = moto_s3.bucket("lake-far", region="eu-west-1")
+
+    # moto asks for s3:HeadBucket where Amazon asks for s3:ListBucket.
+    outcome = lake.check(far, *workload(far), allow(far, "HeadBucket"))
+
+    assert (outcome.status, outcome.cause, outcome.subject) == ("error", "operate.wrong_region", "region: eu-west-1")
+    assert outcome.message == "bucket lake-far is in eu-west-1, not in us-east-1"
+
+
+def test_wrong_region_that_the_sdk_would_follow_silently(run_check: RunCheck) -> None:
+    malformed = s3_error(400, "AuthorizationHeaderMalformed", "expecting 'eu-west-1'", "<Region>eu-west-1</Region>")
+    with FaultyServer(http(malformed, Answer(200, "<ListBucketResult><Name>lake</Name></ListBucketResult>"))) as server:
+        outcome = run_check("s3", bucket="lake", region="us-east-1", endpoint=server.url, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.subject) == ("error", "operate.wrong_region", "region: eu-west-1")
+
+
+# Nothing is left
+
+
+def test_a_versioned_bucket_keeps_neither_version_nor_marker(lake: Lake, moto_s3: S3Server, versioned: str) -> None:
+    granted = workload(versioned, "GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+
+    outcome = lake.check(versioned, *granted)
+
+    assert outcome.status == "ok"
+    assert moto_s3.everything_in(versioned) == []
+
+
+def test_versions_that_may_not_be_deleted_are_named(lake: Lake, moto_s3: S3Server, versioned: str) -> None:
+    outcome = lake.check(versioned, *workload(versioned))
+
+    assert (outcome.status, outcome.cause) == ("warning", "operate.retained")
+    assert outcome.message.count("AccessDenied for s3:DeleteObjectVersion") == 2
+    assert len(moto_s3.everything_in(versioned)) == 2
+
+
+def test_nothing_is_written_under_object_lock(lake: Lake, moto_s3: S3Server) -> None:
+    locked = moto_s3.bucket("lake-locked", ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}
+    moto_s3.client().put_object_lock_configuration(
+        Bucket=locked, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+
+    outcome = lake.check(locked, *workload(locked))
+
+    assert (outcome.status, outcome.cause) == ("warning", "operate.retained")
+    assert "30 days (COMPLIANCE)" in outcome.message
+    assert outcome.probe.facts["scope"] == "read-only"
+    assert moto_s3.everything_in(locked) == []
+
+
+def test_leftovers_of_a_crashed_run_are_swept(lake: Lake, moto_s3: S3Server, bucket: str) -> None:
+    now = datetime.now(UTC)
+    old = canary.name("0badcafe", "x", now - timedelta(hours=2))
+    young = canary.name("0badcafe", "x", now - timedelta(minutes=5))
+    foreign = canary.name("0badcafe", "y", now - timedelta(hours=2))
+    for name, body in {old: _BODY, young: _BODY, foreign: "somebody's data", "orders": _BODY}.items():
+        moto_s3.client().put_object(Bucket=bucket, Key=f"wh/{name}", Body=body)
+
+    outcome = lake.check(bucket, *workload(bucket))
+
+    assert (outcome.status, outcome.probe.swept) == ("ok", [old])
+    assert sorted(moto_s3.everything_in(bucket)) == sorted([f"wh/{young}", f"wh/{foreign}", "wh/orders"])
+
+
+# The way there
+
+
+def test_a_private_authority_is_trusted_by_ca_file(run_check: RunCheck, moto_s3_tls: S3Server) -> None:
+    server, name = moto_s3_tls, moto_s3_tls.bucket("lake-tls")
+    target = {"bucket": name, "prefix": "wh", "endpoint": server.url} | server.user(*workload(name)).settings
+
+    trusted = run_check("s3", **target, ca_file=server.ca_file)
+    untrusted = run_check("s3", **target)
+
+    assert trusted.status == "ok"
+    assert (untrusted.status, untrusted.cause, untrusted.step) == ("error", "tls.untrusted", "tls")
+    assert server.everything_in(name) == []
+
+
+def test_a_store_that_never_answers_ends_in_time(run_check: RunCheck) -> None:
+    with FaultyServer(hang) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, within=0.5, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "timeout", "authorize.list")
+
+
+@pytest.mark.parametrize("page", ["", "<html>Please log in</html>", "<ListBucketResult/>"])
+def test_another_service_is_not_taken_for_a_store(run_check: RunCheck, page: str) -> None:
+    with FaultyServer(http(Answer(200, page))) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, write=False, **MADE_UP)
+
+    assert (outcome.status, outcome.cause) == ("error", "operate.unexpected_response")
+
+
+def test_what_is_read_back_is_compared(run_check: RunCheck) -> None:
+    stale = routes(Answer(200, "<ListBucketResult><Name>lake</Name></ListBucketResult>"))
+    with FaultyServer(http(Answer(200), Answer(200, "another body"), Answer(204), routes=stale)) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.wrong_content", "operate.read")
+
+
+# The plan
+
+
+def test_the_plan_names_what_is_touched_and_needed() -> None:
+    settings = s3.S3Settings(bucket="lake", prefix="/wh/", region="eu-west-1", role_arn="arn:aws:iam::1:role/floe")
+
+    plan = s3.plan(settings)
+
+    assert plan.endpoint == "s3://lake/wh"
+    assert plan.connects == ("https://s3.eu-west-1.amazonaws.com:443",)
+    assert plan.principal == "arn:aws:iam::1:role/floe"
+    assert plan.creates == ("s3://lake/wh/floe-preflight-*",)
+    assert plan.needs == (
+        "s3:ListBucket on arn:aws:s3:::lake",
+        "s3:GetObject on arn:aws:s3:::lake/wh/*",
+        "s3:PutObject on arn:aws:s3:::lake/wh/*",
+        "s3:DeleteObject on arn:aws:s3:::lake/wh/*",
+    )
+
+
+def test_half_a_key_pair_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="give both or neither"):
+        s3.S3Settings(bucket="lake", access_key_id="AKIA")
+
+
+MADE_UP = {"access_key_id": "AKIAMADEUP", "secret_access_key": "made-up-secret", "path_style": True}
+
+
+def s3_error(status: int, code: str, message: str, more: str = "") -> Answer:
+    return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>")
+
+
+def routes(listing: Answer) -> dict[str, Answer]:
+    return {"GET /lake": listing}
