@@ -43,7 +43,7 @@ def reach(probe: Probe, host: str, port: int, *, tls: bool, ca_file: Path | None
 
 def resolve(probe: Probe, host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
     """Return the addresses of ``host`` as (family, socket address)."""
-    with probe.step("resolve", lambda error: Finding("resolve.not_found", describe(error), host)):
+    with probe.step("resolve", lambda _: Finding("resolve.not_found", f"the host name {host} has no address", host)):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return [(entry[0], entry[4][:2]) for entry in found]  # type: ignore[misc]
 

@@ -85,6 +85,11 @@ def read(config: pytest.Config) -> Options:
     return options
 
 
+def only_preflight(config: pytest.Config) -> bool:
+    """Tell whether the user named no paths, so that nothing but preflight checks is to be collected."""
+    return config.args_source is not pytest.Config.ArgsSource.ARGS
+
+
 class _Reader:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config

@@ -227,6 +227,10 @@ class Probe:
                 left.append(f"{planned.name} ({describe(error)})")
         return left
 
+    def restart(self, timeout: float) -> None:
+        """Begin the deadline anew, ``timeout`` seconds from now."""
+        self.deadline = time.monotonic() + timeout
+
     # Being abandoned
 
     def cancel(self) -> None:

@@ -80,9 +80,13 @@ def check(
 
 
 def kinds() -> dict[str, str]:
-    """Return every kind that can be configured, with its service: built-in ones and those of entry points."""
+    """Return every kind that can be configured, with its service.
+
+    Built-in kinds, those of entry points, and those that a conftest.py registered.
+    """
     plugged = {point.name: find(point.name).service for point in entry_points(group=ENTRY_POINTS)}
-    return {kind: service for kind, (service, _) in BUILT_IN.items()} | plugged
+    registered = {kind: known.service for kind, known in _registered.items()}
+    return {kind: service for kind, (service, _) in BUILT_IN.items()} | plugged | registered
 
 
 def find(kind: str) -> Check:

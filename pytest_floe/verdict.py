@@ -70,6 +70,11 @@ class Judge:
         facts = self._details(identity) | {"cause": cause, "principal": identity.principal} | details
         return self._result(identity, "error", message, finding, facts)
 
+    def hung(self, identity: Identity, step: str) -> PreflightResult:
+        """Return the result of a check that held the interpreter's lock in ``step`` beyond its deadline."""
+        text = f"no answer in step {step} by the deadline; the check blocked its whole process, which was ended"
+        return self.incomplete(identity, "timeout", text, step=step)
+
     def _slow_steps(self, probe: Probe, finding: Finding | None) -> list[Finding]:
         if finding:
             return []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_floe.config.problems import Problem
+from pytest_floe.registry import find
 
 _SECRETS = Path("/var/run/secrets")
 _STORAGE_TYPES = {"s3": "s3", "gcs": "gcs", "azure": "adls", "adls": "adls"}
@@ -139,6 +140,4 @@ def _as_profile(compute: Any) -> Any:
 
 
 def _known_keys(kind: str) -> set[str]:
-    from pytest_floe.registry import find
-
     return set(find(kind).settings.model_fields)

@@ -97,7 +97,7 @@ class Drafting:
         values = {}
         for name in flat_fields(service):
             node = self.merged.get(name)
-            if node is None or node.value is None or name == DEFINING[service][0] and name not in flat:
+            if node is None or node.value is None or (name == DEFINING[service][0] and name not in flat):
                 continue
             if name not in flat:
                 if name in self.own:

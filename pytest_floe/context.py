@@ -1,0 +1,128 @@
+"""What every process of a run knows: the options, the targets and the secrets to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from pytest_floe import registry
+from pytest_floe.config.targets import Target
+from pytest_floe.journal import Evidence
+from pytest_floe.probe import Probe
+from pytest_floe.running import Journal, Task
+from pytest_floe.secrets import Scrubber
+from pytest_floe.verdict import Identity, Judge
+
+
+@dataclass
+class Context:
+    """One run as seen by one process; the controller makes it and hands it to its workers.
+
+    ``timeout`` and ``wait`` are seconds, ``slow`` milliseconds; ``run_dir`` is the run's private folder.
+    """
+
+    environment: str
+    run_id: str
+    run_dir: Path
+    timeout: float
+    slow: float
+    strict: bool
+    wait: float
+    targets: tuple[Target, ...]
+    scrubber: Scrubber = field(default_factory=Scrubber)
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.scrubber, self.slow)
+        self.evidence = Evidence(self.run_dir)
+        for target in self.targets:
+            self.scrubber.declare_public(target.public_values())
+        for target in self.targets:
+            for secret in target.secrets().values():
+                self.scrubber.add(secret)
+
+    def task(self, target: Target, journal: Journal) -> Task:
+        """Return what the runner needs to verify ``target``."""
+        identity = identity_of(target)
+
+        def make_probe(timeout: float) -> Probe:
+            probe = self.probe(identity.id, timeout, journal, endpoint=identity.endpoint, write=target.settings.write)
+            for key in self._weak_secrets(target):
+                probe.warn("config.weak_secret", f"{key} is short, or equal to a public value", f"{target.kind}.{key}")
+            return probe
+
+        def body(probe: Probe) -> None:
+            registry.find(target.kind).run(target.settings, probe)
+            if not any(step.of_service for step in probe.steps):
+                probe.fail("incomplete.check_broken", "the check ended without a single step on the service")
+
+        return Task(identity, make_probe, body)
+
+    def probe(self, target: str, timeout: float, journal: Journal, *, endpoint: str, write: bool) -> Probe:
+        """Return a fresh probe for the check of ``target``."""
+        return Probe(
+            endpoint=endpoint,
+            run_id=self.run_id,
+            timeout=timeout,
+            write=write,
+            scrubber=self.scrubber,
+            on_step=lambda step: journal.stepped(target, step),
+        )
+
+    def _weak_secrets(self, target: Target) -> list[str]:
+        return [key for key, secret in target.secrets().items() if self.scrubber.is_weak(secret)]
+
+    def as_handover(self) -> dict[str, Any]:
+        """Return the context as plain builtins, for a worker on the same machine; secrets are in clear."""
+        return {
+            "environment": self.environment,
+            "run_id": self.run_id,
+            "run_dir": str(self.run_dir),
+            "timeout": self.timeout,
+            "slow": self.slow,
+            "strict": self.strict,
+            "wait": self.wait,
+            "targets": [_packed(target) for target in self.targets],
+        }
+
+    @classmethod
+    def from_handover(cls, data: Mapping[str, Any]) -> Context:
+        """Return the context that ``as_handover`` described."""
+        targets = tuple(_unpacked(packed) for packed in data["targets"])
+        return cls(**{**data, "run_dir": Path(data["run_dir"]), "targets": targets})
+
+
+def identity_of(target: Target) -> Identity:
+    """Return how the report names ``target``."""
+    plan = target.plan
+    return Identity(target.id, target.service, target.kind, target.name, plan.endpoint, plan.principal)
+
+
+def _packed(target: Target) -> dict[str, Any]:
+    # Defaults stay out: a validator may forbid to set them beside what was given.
+    values = target.settings.model_dump(exclude_unset=True)
+    return {
+        "environment": target.environment,
+        "service": target.service,
+        "kind": target.kind,
+        "name": target.name,
+        "settings": {key: _plain(value) for key, value in values.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _unpacked(packed: Mapping[str, Any]) -> Target:
+    settings = registry.find(packed["kind"]).settings.model_validate(packed["settings"])
+    return Target(**{**packed, "settings": settings}, shown={}, origins={})

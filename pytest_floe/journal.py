@@ -1,0 +1,113 @@
+"""Telling the watchdog, and the run's folder, what happens in the process that runs the checks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pytest_floe import watchdog
+from pytest_floe.report.models import PreflightResult
+from pytest_floe.running import Journal
+
+BEAT_SECONDS = 0.25
+
+
+class Evidence:
+    """The run's folder: what processes of one run leave for each other. One file a fact, written whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, result: PreflightResult) -> None:
+        """Leave a result, in case the report about it gets lost with its worker."""
+        self._write(f"result-{quote(result.details.target, safe='')}.json", result.model_dump(mode="json"))
+
+    def results(self) -> dict[str, PreflightResult]:
+        """Return the results that were left, by target id."""
+        found = (PreflightResult.model_validate_json(path.read_text()) for path in self.folder.glob("result-*.json"))
+        return {result.details.target: result for result in found}
+
+    def hung(self) -> dict[str, str]:
+        """Return the step in which each check was when a watchdog ended its process, by target id."""
+        found: dict[str, str] = {}
+        for path in self.folder.glob("hung-*.json"):
+            found |= json.loads(path.read_text())
+        return found
+
+    def hung_file(self, pid: int) -> Path:
+        """Return where the watchdog of process ``pid`` leaves the checks that hung."""
+        return self.folder / f"hung-{pid}.json"
+
+    def save_own_checks(self, identities: list[dict[str, Any]]) -> None:
+        """Leave which marked tests were collected."""
+        self._write("own-checks.json", identities)
+
+    def own_checks(self) -> list[dict[str, Any]]:
+        """Return which marked tests were collected by a worker."""
+        path = self.folder / "own-checks.json"
+        return list(json.loads(path.read_text())) if path.exists() else []
+
+    def save_worker(self, pid: int) -> None:
+        """Leave the process id of a worker."""
+        self._write(f"worker-{pid}.json", pid)
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        return [int(path.read_text()) for path in self.folder.glob("worker-*.json")]
+
+    def _write(self, name: str, data: Any) -> None:
+        new = self.folder / f".{name}.{os.getpid()}"
+        new.write_text(json.dumps(data))
+        new.replace(self.folder / name)
+
+
+class WatchedJournal(Journal):
+    """Starts a watchdog over this process and tells it everything; ``subject`` says what to do with the evidence."""
+
+    def __init__(self, evidence: Evidence, subject: dict[str, Any]) -> None:
+        self._evidence = evidence
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        command = [sys.executable, "-I", "-S", str(watchdog.__file__)]
+        # A session of its own: Ctrl-C in a terminal must not end the watchdog first.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        pid = os.getpid()
+        self._say(say="watch", pid=pid, hung_file=str(evidence.hung_file(pid)), **subject)
+        threading.Thread(target=self._beat, daemon=True, name="preflight heartbeat").start()
+
+    def started(self, target: str, timeout: float) -> None:
+        self._say(say="start", target=target, timeout=timeout)
+
+    def stepped(self, target: str, step: str) -> None:
+        self._say(say="step", target=target, step=step)
+
+    def ended(self, result: PreflightResult) -> None:
+        with contextlib.suppress(OSError):  # the folder goes when the run is over; an abandoned check may end later
+            self._evidence.save(result)
+        self._say(say="end", target=result.details.target, result=result.model_dump(mode="json"))
+
+    def close(self) -> None:
+        """Let the watchdog go."""
+        self._closing.set()
+        with self._lock, contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        self._process.wait()
+
+    def _beat(self) -> None:
+        while not self._closing.wait(BEAT_SECONDS):
+            self._say(say="beat")
+
+    def _say(self, **message: Any) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            if self._process.stdin:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()

@@ -1,0 +1,50 @@
+"""What --collect-only and --floe-plan print: the targets, where each value came from, and what would be touched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from pytest_floe import startup
+from pytest_floe.config.problems import ConfigurationProblems
+from pytest_floe.config.targets import Target
+
+
+def origins(targets: Iterable[Target]) -> Iterator[str]:
+    """Yield, for each target, its keys with value and origin; secrets as references."""
+    for target in targets:
+        yield f"{target.id}  {target.service} {target.kind}  {target.plan.endpoint}"
+        for key in sorted(target.shown):
+            yield f"    {key} = {target.shown[key]}   ({target.origins[key]})"
+
+
+def plan(targets: Iterable[Target]) -> Iterator[str]:
+    """Yield, for each target, every endpoint, principal, object and write that its check would touch."""
+    for target in targets:
+        what = target.plan
+        yield f"{target.id}  {target.service} {target.kind}  {what.endpoint}"
+        yield from _rows("connects to", what.connects)
+        yield from _rows("logs in as", (what.principal,) if what.principal else ())
+        yield from _rows("reads", what.reads)
+        yield from _rows("creates and removes", what.creates or ("nothing",))
+        yield from _rows("needs", what.needs)
+
+
+def print_plan(config: pytest.Config) -> int:
+    """Print the plan of ``config``'s environment; return the exit status. Raises pytest.UsageError."""
+    try:
+        context = startup.listed(config)
+    except ConfigurationProblems as error:
+        raise pytest.UsageError(str(error)) from error
+    shutil.rmtree(context.run_dir)
+    writer = config.get_terminal_writer()
+    for line in plan(context.targets):
+        writer.line(line)
+    return int(pytest.ExitCode.OK)
+
+
+def _rows(title: str, values: Iterable[str]) -> Iterator[str]:
+    for index, value in enumerate(values):
+        yield f"    {title if index == 0 else '':<20} {value}"

@@ -1,0 +1,64 @@
+"""What pytest loads in every run. It registers options, a marker and fixtures; all else waits for ``--floe-env``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_floe import options
+
+if TYPE_CHECKING:
+    from pytest_floe.probe import Probe
+
+#PLUGINS
+
+_OFF = "preflight checks run with --floe-env=NAME only"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and, with ``--floe-env``, this process's side of the run."""
+    config.addinivalue_line(
+        "markers",
+        "preflight(service, remediation=...): a preflight check of your own; needs --floe-env=NAME to run.",
+    )
+    if config.getoption("floe_env") is None:
+        return
+    if options.only_preflight(config):
+        config.args = [str(path) for path in config.getini("floe_checks")]
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        from pytest_floe.worker import Worker  # noqa: PLC0415 - a run without --floe-env must not pay for it
+
+        config.pluginmanager.register(Worker(config, workerinput), "floe-worker")
+        return
+    from pytest_floe.controller import Controller  # noqa: PLC0415 - as above
+
+    config.pluginmanager.register(Controller(config), "floe-controller")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Answer ``--floe-plan`` in place of a run."""
+    if config.getoption("floe_env") is None or not config.getoption("floe_plan"):
+        return None
+    from pytest_floe import listing  # noqa: PLC0415 - as above
+
+    return listing.print_plan(config)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the preflight checks among a project's ordinary tests."""
+    if item.get_closest_marker("preflight") and item.config.getoption("floe_env") is None:
+        pytest.skip(_OFF)
+
+
+@pytest.fixture
+def probe() -> Probe:
+    """The probe of a test marked `preflight`; overridden where such tests run."""
+    pytest.skip(_OFF)

@@ -1,0 +1,159 @@
+"""From the command line to a run that is ready to begin; or to a report that says why there is none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_floe import options
+from pytest_floe.config import loading
+from pytest_floe.config.loading import LOCAL, Configuration
+from pytest_floe.config.problems import ConfigurationProblems, Problem, nearest
+from pytest_floe.config.targets import Target
+from pytest_floe.context import Context, identity_of
+from pytest_floe.local.platform import LocalPlatform
+from pytest_floe.options import Options
+from pytest_floe.registry import kinds
+from pytest_floe.report import models, writing
+from pytest_floe.report.building import Outline, this_run
+from pytest_floe.secrets import Scrubber
+from pytest_floe.verdict import Judge
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The targets of a run, and those that --floe-check left out."""
+
+    configuration: Configuration
+    targets: tuple[Target, ...]
+    left_out: tuple[Target, ...]
+
+
+def is_builtin_local(given: Options, config: pytest.Config) -> bool:
+    """Tell whether the environment is the embedded one; a file may define its own ``local``."""
+    if given.environment != LOCAL:
+        return False
+    if given.config:
+        return not loading.defines(config.invocation_params.dir / given.config, LOCAL)
+    return not loading.defines(loading.find_file(None, config.rootpath, config.invocation_params.dir), LOCAL)
+
+
+def select(given: Options, config: pytest.Config, local: dict[str, object] | None) -> Selection:
+    """Load the configuration and narrow it as --floe-check says; ``local`` is the embedded environment, if it is that.
+
+    Raises ConfigurationProblems.
+    """
+    if local is not None:
+        configuration = loading.from_mapping(LOCAL, local, config.rootpath)
+    else:
+        path = loading.find_file(given.config, config.rootpath, config.invocation_params.dir)
+        configuration = loading.load(path, given.environment, os.environ)
+    chosen = _chosen(given, configuration.targets)
+    left_out = tuple(target for target in configuration.targets if target not in chosen)
+    return Selection(configuration, chosen, left_out)
+
+
+def _chosen(given: Options, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    if not given.services:
+        return targets
+    known = {*kinds().values(), *(target.service for target in targets)}
+    unknown = [service for service in given.services if service not in known]
+    if unknown:
+        problems = [Problem("--floe-check", f"unknown service {name!r}", nearest(name, known)) for name in unknown]
+        raise ConfigurationProblems(problems)
+    return tuple(target for target in targets if target.service in given.services)
+
+
+def listed(config: pytest.Config) -> Context:
+    """Return the context of a run that only lists or plans: nothing is started, no report is touched."""
+    given = options.read(config)
+    local = LocalPlatform().outline() if is_builtin_local(given, config) else None
+    return context_of(given, select(given, config, local))
+
+
+def context_of(given: Options, selection: Selection) -> Context:
+    """Return a context with a run id and a private folder of its own."""
+    return Context(
+        environment=given.environment,
+        run_id=secrets.token_hex(4),
+        run_dir=Path(tempfile.mkdtemp(prefix="pytest-floe-")),
+        timeout=given.timeout,
+        slow=given.slow,
+        strict=given.strict,
+        wait=given.wait,
+        targets=selection.targets,
+    )
+
+
+def outline_of(given: Options, selection: Selection, context: Context, config: pytest.Config) -> Outline:
+    """Return the report as far as it is known before any check runs."""
+    path = selection.configuration.path
+    return Outline(
+        environment=given.environment,
+        expected=[identity_of(target) for target in selection.targets],
+        scope=models.Scope(
+            narrowed_to=list(given.services),
+            strict=given.strict,
+            not_verified=[target.id for target in selection.left_out],
+        ),
+        config=models.Configuration(path=str(path) if path else None, sha256=selection.configuration.sha256),
+        run=this_run(context.run_id, _arguments(config, context.scrubber), config.rootpath),
+        slow_ms=given.slow,
+    )
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return the options after moving an earlier report aside; a mistake is reported as ``refuse`` does."""
+    folder = config.invocation_params.dir / (config.getoption("floe_report_dir") or _default_folder(config))
+    try:
+        writing.move_aside(folder)
+    except OSError as error:
+        reason = f"{error.strerror}: {folder}"
+        raise pytest.UsageError(f"--floe-report-dir: can't be written ({reason}); name a writable folder") from error
+    try:
+        return options.read(config)
+    except pytest.UsageError as error:
+        problems = [Problem(*_halves(str(mistake))) for mistake in error.args]
+        raise refuse(problems, config, folder) from error
+
+
+def refuse(
+    problems: Iterable[Problem], config: pytest.Config, folder: Path, path: str | None = None
+) -> pytest.UsageError:
+    """Write a report that fails with ``problems``, and return the error that makes pytest exit with status 4."""
+    problems = list(problems)
+    environment = config.getoption("floe_env")
+    outline = Outline(
+        environment=environment if environment != options.BARE else None,
+        expected=[],
+        scope=models.Scope(),
+        config=models.Configuration(
+            path=path,
+            errors=[models.ConfigurationError(**vars(problem)) for problem in problems],
+        ),
+        run=this_run(secrets.token_hex(4), _arguments(config, Scrubber()), config.rootpath),
+    )
+    scrubber = Scrubber()
+    report = outline.report({}, {}, Judge(scrubber, 0))
+    writing.write(report, folder, scrubber)
+    return pytest.UsageError(str(ConfigurationProblems(problems)))
+
+
+def _default_folder(config: pytest.Config) -> str:
+    return os.environ.get("FLOE_REPORT_DIR") or config.getini("floe_report_dir") or "preflight-report"
+
+
+def _halves(mistake: str) -> tuple[str, str, str]:
+    where, _, rest = mistake.partition(": ")
+    message, _, remedy = rest.partition("; ")
+    return where, message, remedy
+
+
+def _arguments(config: pytest.Config, scrubber: Scrubber) -> list[str]:
+    return [scrubber.scrub(str(argument)) for argument in config.invocation_params.args]
