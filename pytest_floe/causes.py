@@ -57,6 +57,8 @@ _TABLE = (
     ("authenticate.rejected", "The service refused the credentials.", "correct or renew the credentials of {subject}"),
     ("authenticate.clock_skew", "This machine's clock and the service's are too far apart to log in.",
      "set the clock of this machine by NTP, then look at the one of {subject}"),
+    ("authenticate.not_admitted", "The service admits no login of this kind, whatever the credentials.", "admit {subject}"),
+    ("authenticate.expires_soon", "The credentials expire within 14 days.", "renew the credentials of {subject}"),
     # What one may do.
     ("authorize.denied", "The principal may not do this.", "grant {subject}"),
     ("authorize.read_denied", "The principal may not read.", "grant {subject}"),

@@ -7,6 +7,7 @@ one (``operate.write``), is a step. The step that breaks is the finding.
 from __future__ import annotations
 
 import importlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,6 +140,10 @@ class Probe:
     def reach_url(self, url: str, ca_file: Path | None = None) -> None:
         """Walk resolve, connect and, for https, tls to the host of ``url``, or to the proxy in front of it."""
         network.reach_url(self, url, ca_file=ca_file)
+
+    def note_certificate(self, secured: ssl.SSLSocket, where: str) -> None:
+        """Note TLS version and end of the certificate of a connection that the check itself has secured."""
+        network.note_expiry(self, secured, where)
 
     def driver(self, module: str, extra: str) -> ModuleType:
         """Import a client library as a step of its own; if it is missing, the finding names the pip command."""
