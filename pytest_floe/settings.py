@@ -19,7 +19,7 @@ class Settings(BaseModel):
     field without which the target can't be addressed at all; None where there is no such field.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
     flat: ClassVar[dict[str, str]] = {}
     defining: ClassVar[str | None] = None
