@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyiceberg.catalog.rest import CreateTableRequest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.schema import Schema
 from pyiceberg.table import CommitTableRequest, Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.table.update import AssertCreate
 from pyiceberg.typedef import Identifier
 
@@ -100,18 +100,16 @@ class Operations:
 
     def create_table(self, call: Call) -> Answer:
         self._need_namespace(call.namespace)
-        request = CreateTableRequest.model_validate(
-            {"location": None, "partition-spec": None, "write-order": None, **call.body}
-        )
+        spec, order = call.body.get("partition-spec"), call.body.get("write-order")
         arguments: dict[str, Any] = {
-            "identifier": (*call.namespace, request.name),
-            "schema": request.table_schema,
-            "location": request.location,
-            "partition_spec": request.partition_spec or UNPARTITIONED_PARTITION_SPEC,
-            "sort_order": request.write_order or UNSORTED_SORT_ORDER,
-            "properties": request.properties,
+            "identifier": (*call.namespace, call.body["name"]),
+            "schema": Schema.model_validate(call.body["schema"]),
+            "location": call.body.get("location"),
+            "partition_spec": PartitionSpec.model_validate(spec) if spec else UNPARTITIONED_PARTITION_SPEC,
+            "sort_order": SortOrder.model_validate(order) if order else UNSORTED_SORT_ORDER,
+            "properties": call.body.get("properties") or {},
         }
-        if request.stage_create:
+        if call.body.get("stage-create"):
             return self._loaded(self._catalog.create_table_transaction(**arguments).table_metadata, None)
         return self._described(self._catalog.create_table(**arguments))
 

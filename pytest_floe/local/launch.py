@@ -19,6 +19,7 @@ from pytest_floe.local.state import StateFolder
 HOST = "127.0.0.1"
 START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
+_CORRECT = "correct what it says, or declare an environment 'local' of your own in floe.yaml"
 _TAIL_LINES = 5
 _FRAME = ("  ", "Traceback ")  # lines of a traceback that only its author needs
 #: The user's own settings of AWS, PostgreSQL, PyIceberg or proxies must not reach the servers, nor their secrets.
@@ -134,7 +135,7 @@ class Server:
         said = self._tail()
         if "ModuleNotFoundError" in said:
             return StartError(self.name, said.splitlines()[-1], "run: pip install 'pytest-floe[local]'")
-        return StartError(self.name, said, "correct what it says")
+        return StartError(self.name, said, _CORRECT)
 
     def _tail(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -28,6 +29,8 @@ class Lifeline:
     """
 
     def __init__(self) -> None:
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, _go_on)
         self._parent = os.getppid()
         order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
         self.config: dict[str, Any] = order["config"]
@@ -60,3 +63,7 @@ class Lifeline:
             pass
         self.leave()
         os._exit(0)
+
+
+def _go_on(_signal: int, _frame: object) -> None:
+    """Outlive a signal to all processes of a job: the parent still needs its servers to clean up."""

@@ -161,7 +161,6 @@ def _literal(text: str) -> str:
 def main() -> None:
     """Serve until the parent ends."""
     lifeline = Lifeline()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor = Supervisor(lifeline, PostgresConfig(**lifeline.config))
     try:
         supervisor.serve()
