@@ -25,7 +25,7 @@ from pytest_floe.report import terminal, writing
 from pytest_floe.report.building import Outline
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
-from pytest_floe.signals import Terminable, undisturbed
+from pytest_floe.signals import Terminable, stopped_by, undisturbed
 from pytest_floe.verdict import Identity
 
 
@@ -161,8 +161,7 @@ class Controller:
             return
         judge = self.context.judge
         step = self.context.evidence.hung().get(identity.id)
-        subject = f"pytest --floe-env={self.options.environment} --floe-check={identity.service}"
-        lost = judge.incomplete(identity, "incomplete.worker_crashed", "the worker that ran it died", subject)
+        lost = judge.incomplete(identity, "incomplete.worker_crashed", "the worker that ran it died")
         self._take(report, judge.hung(identity, step) if step else lost)
 
     def _by_node_id(self, node_id: str) -> Identity | None:
@@ -183,8 +182,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        if not isinstance(excinfo.value, pytest.Session.Interrupted):
-            self.stopped = "SIGTERM" if isinstance(excinfo.value, pytest.exit.Exception) else "Ctrl-C"
+        self.stopped = stopped_by(excinfo)
 
     # The end
 
@@ -206,16 +204,16 @@ class Controller:
         return result
 
     def _end_checks(self, session: pytest.Session) -> None:
-        why = f"stopped by {self.stopped}" if self.stopped else "stopped, because the session ended early"
+        early = self.stopped or session.shouldfail or session.shouldstop
         if self.stopped:
             for pid in self.context.evidence.workers():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
         if self.execution:
-            self.execution.close(why)
+            self.execution.close(str(early or "the session ended"))
             for target, result in self.execution.runner.finished().items():
                 self.results.setdefault(target, result)
-        default = why if self.stopped or session.shouldfail or session.shouldstop else "deselected, or not collected"
+        default = str(early or "deselected, or not collected")
         for identity in self._expected():
             self.reasons.setdefault(identity.id, default)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -39,9 +40,7 @@ def print_plan(config: pytest.Config) -> int:
     except ConfigurationProblems as error:
         raise pytest.UsageError(str(error)) from error
     shutil.rmtree(context.run_dir)
-    writer = config.get_terminal_writer()
-    for line in plan(context.targets):
-        writer.line(line)
+    sys.stdout.writelines(f"{line}\n" for line in plan(context.targets))
     return int(pytest.ExitCode.OK)
 
 

@@ -11,7 +11,7 @@ from pytest_floe import options
 if TYPE_CHECKING:
     from pytest_floe.probe import Probe
 
-#PLUGINS
+# PLUGINS
 
 _OFF = "preflight checks run with --floe-env=NAME only"
 

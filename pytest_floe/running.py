@@ -120,7 +120,7 @@ class Runner:
         with self._lock:
             self._active.discard(worker)
         if worker.was_stopped:
-            finding = Finding("incomplete.not_run", f"{self._why} in step {probe.current_step or 'start'}")
+            finding = Finding("incomplete.not_run", f"{self._why}, in step {probe.current_step or 'start'}")
         left = _clean_up(probe, finding)
         return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts)
 

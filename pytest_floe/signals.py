@@ -36,6 +36,13 @@ class Terminable:
         pytest.exit("SIGTERM", returncode=EXIT_SIGTERM)
 
 
+def stopped_by(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return what a user did to end the run, or nothing where pytest itself interrupted it."""
+    if isinstance(excinfo.value, pytest.Session.Interrupted):
+        return ""
+    return "stopped by SIGTERM" if isinstance(excinfo.value, pytest.exit.Exception) else "stopped by Ctrl-C"
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep further signals from breaking a clean-up, which is bounded in time anyway."""

@@ -27,6 +27,11 @@ class Identity:
     principal: str | None = None
     remedy: str | None = None
 
+    @property
+    def environment(self) -> str:
+        """The environment that the id begins with."""
+        return self.id.removesuffix(f"-{self.service}-{self.name}")
+
 
 class Judge:
     """Makes results; knows the threshold of slowness in milliseconds, and which values must not be shown."""
@@ -100,7 +105,10 @@ class Judge:
     def _remedy(self, identity: Identity, finding: Finding) -> str:
         if identity.remedy and finding.cause in ("operate.failed", "operate.unexpected_response"):
             return self._shown(identity.remedy)
-        return self._shown(causes.remedy(finding.cause, finding.subject or identity.endpoint or identity.id))
+        subject = finding.subject or identity.endpoint or identity.id
+        if finding.cause in causes.INCOMPLETE and not finding.subject:
+            subject = f"pytest --floe-env={identity.environment} --floe-check={identity.service}"
+        return self._shown(causes.remedy(finding.cause, subject))
 
     def _result(
         self,

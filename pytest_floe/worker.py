@@ -12,7 +12,7 @@ from pytest_floe.collecting import Collecting
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import WatchedJournal
-from pytest_floe.signals import Terminable, undisturbed
+from pytest_floe.signals import Terminable, stopped_by, undisturbed
 
 
 class Worker:
@@ -22,6 +22,7 @@ class Worker:
         self.config = config
         self.context = Context.from_handover(workerinput[PROPERTY])
         self._terminable = Terminable()
+        self._stopped = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -31,9 +32,13 @@ class Worker:
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._stopped = stopped_by(excinfo)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         with undisturbed():
-            self.execution.close("stopped, because the session ended early")
+            self.execution.close(self._stopped or "the session ended")
         self._terminable.stop()
         return (yield)
