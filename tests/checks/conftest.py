@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
 
 import pytest
 
 from pytest_floe import Finding, Probe
 from pytest_floe.registry import find
 from tests.faults.certificates import certificates  # noqa: F401
+from tests.servers.gcs import gcs_server  # noqa: F401
 from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
+from tests.servers.postgres import postgres, postgres_tls  # noqa: F401
+from tests.servers.trino import trino_server, trino_without_workers  # noqa: F401
 
 
 @dataclass
@@ -56,3 +61,24 @@ def _run_check(kind: str, *, within: float = 30.0, **settings: object) -> Outcom
         probe=probe,
         left=left,
     )
+
+
+@pytest.fixture
+def uninstall(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return ``uninstall(package)``, after which the package can't be imported, as if it had not been installed."""
+
+    def uninstall(package: str) -> None:
+        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(sys, "meta_path", [_NotInstalled(package), *sys.meta_path])
+
+    return uninstall
+
+
+class _NotInstalled(MetaPathFinder):
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self.package or name.startswith(f"{self.package}."):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

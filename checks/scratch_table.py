@@ -1,0 +1,53 @@
+"""A scratch table: created, filled, read back and dropped, as the write check of every SQL engine does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_floe import Finding, Probe
+
+#: How a plan shows a name that holds time and run.
+PATTERN = "floe-preflight-*"
+#: Canaries in a SQL ``LIKE``.
+LIKE = "floe-preflight-%"
+#: A removal has its own time: it must also work after the check's own has run out.
+REMOVAL_SECONDS = 10.0
+
+Rows = Sequence[Sequence[object]]
+Run = Callable[[str], Rows]
+Explain = Callable[[Exception], Finding | None]
+
+
+def quoted(*parts: str) -> str:
+    """Return a qualified name whose parts are taken literally."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(text: str) -> str:
+    """Return ``text`` as a string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain: Callable[[str], Explain]) -> None:
+    """Create ``table``, a quoted name, by the statement ``create``, insert a row, compare it, and drop the table.
+
+    The table has the columns ``id`` and ``note``. ``remove`` runs the statement that drops it, on a connection of its
+    own. ``explain`` returns the translation of errors where a refusal means the cause that it is given.
+    """
+    scratch = probe.canary(table, lambda: remove(f"DROP TABLE IF EXISTS {table}"))
+    with probe.step("operate.create", explain("authorize.write_denied")):
+        run(create)
+        scratch.made()
+    fill(probe, run, table, explain)
+    with probe.step("operate.delete", explain("authorize.delete_denied")):
+        scratch.remove()
+
+
+def fill(probe: Probe, run: Run, table: str, explain: Callable[[str], Explain]) -> None:
+    """Insert a row into ``table`` and compare it with what is read back."""
+    with probe.step("operate.write", explain("authorize.write_denied")):
+        run(f"INSERT INTO {table} VALUES (1, {literal(probe.signature)})")  # noqa: S608 - quoted by this module
+    with probe.step("operate.read", explain("authorize.read_denied")):
+        found = [tuple(row) for row in run(f"SELECT id, note FROM {table}")]  # noqa: S608
+        if found != [(1, probe.signature)]:
+            probe.fail("operate.wrong_content", f"wrote one row to {table}, read back {str(found)[:200]}", table)

@@ -1,0 +1,167 @@
+"""A connection to a Trino coordinator that ends in time and says what its errors mean."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pytest_floe import Finding, http_cause
+
+if TYPE_CHECKING:
+    from .scratch_table import Explain, Rows
+    from .trino import TrinoSettings
+
+_LEAST_SECONDS = 0.05
+_CANCEL_SECONDS = 1.0
+_STATUS = re.compile(r"error (\d{3})\b")
+_WAITING = ("QUEUED", "WAITING_FOR_RESOURCES", "DISPATCHING")
+#: A proxy may keep the health of the coordinator behind it to itself.
+_HIDDEN = (401, 403, 404)
+_REFUSAL = "PERMISSION_DENIED"
+#: Names of https://github.com/trinodb/trino, StandardErrorCode.java.
+_CAUSES = {
+    "CATALOG_NOT_FOUND": "operate.not_found",
+    "SCHEMA_NOT_FOUND": "operate.not_found",
+    "TABLE_NOT_FOUND": "operate.not_found",
+    "ROLE_NOT_FOUND": "operate.not_found",
+    "SERVER_STARTING_UP": "operate.not_ready",
+    "SERVER_SHUTTING_DOWN": "operate.not_ready",
+    "NO_NODES_AVAILABLE": "operate.not_ready",
+    "GENERIC_INSUFFICIENT_RESOURCES": "operate.not_ready",
+    "CATALOG_NOT_AVAILABLE": "operate.not_ready",
+    "CATALOG_UNAVAILABLE": "operate.not_ready",
+    "QUERY_QUEUE_FULL": "operate.exhausted",
+    "QUERY_REJECTED": "operate.exhausted",
+    "EXCEEDED_TIME_LIMIT": "timeout",
+    "NOT_SUPPORTED": "operate.read_only",
+}
+_CAUSES_OF_TYPE = {
+    "INSUFFICIENT_RESOURCES": "operate.exhausted",
+    "INTERNAL_ERROR": "operate.server_error",
+    "EXTERNAL": "operate.server_error",
+}
+
+
+class Coordinator:
+    """Runs statements; ``deadline`` is in seconds of the monotonic clock, and no request outlasts it."""
+
+    def __init__(self, sdk: ModuleType, settings: TrinoSettings, deadline: float) -> None:
+        self._sdk = sdk
+        self._settings = settings
+        self._session = _session(sdk, settings, deadline)
+        self._connection = _connect(sdk, settings, self._session)
+        self._state: str | None = None
+
+    def within(self, seconds: float) -> Coordinator:
+        """Return another connection, with a deadline of its own."""
+        return Coordinator(self._sdk, self._settings, time.monotonic() + seconds)
+
+    def expect_started(self) -> None:
+        """Raise a finding while the server says that it is starting."""
+        url = self._settings.url
+        answer = self._session.get(f"{url}/v1/info")
+        if answer.status_code in _HIDDEN:
+            return
+        if not answer.ok:
+            raise Finding(http_cause(answer.status_code), f"Trino answers /v1/info with HTTP {answer.status_code}", url)
+        if answer.json()["starting"]:
+            raise Finding("operate.not_ready", "the coordinator is still starting", url)
+
+    def run(self, sql: str) -> Rows:
+        """Run a statement to its end and return its rows."""
+        cursor = self._connection.cursor()
+        try:
+            rows: Rows = cursor.execute(sql).fetchall()
+            return rows
+        finally:
+            self._state = (cursor.stats or {}).get("state")
+            with suppress(Exception):  # why it failed matters, not that it can't be cancelled
+                cursor.close()
+
+    def run_if_allowed(self, sql: str) -> Rows | None:
+        """Run a statement like ``run``; None if Trino denied it."""
+        try:
+            return self.run(sql)
+        except self._sdk.exceptions.TrinoUserError as error:
+            if error.error_name != _REFUSAL:
+                raise
+            return None
+
+    def explain(self, refused: str = "authorize.denied", grant: str | None = None) -> Explain:
+        """Return the translation of errors, where a refusal means the cause ``refused`` and asks for ``grant``."""
+
+        def translate(error: Exception) -> Finding | None:
+            if hasattr(error, "error_name"):
+                return self._explain_query(error, refused, grant)
+            status = _STATUS.match(str(error))
+            if status and isinstance(error, self._sdk.exceptions.HttpError):
+                return Finding(http_cause(int(status[1])), f"Trino answers {error!s:.200}", self._login)
+            return self._explain_waiting(error)
+
+        return translate
+
+    def _explain_query(self, error: Any, refused: str, grant: str | None) -> Finding:
+        message = f"{error.error_name}: {error.message}"[:300]
+        if error.error_name == _REFUSAL:
+            return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
+        cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
+        return Finding(cause, message, self._settings.place)
+
+    def _explain_waiting(self, error: Exception) -> Finding | None:
+        if self._state in _WAITING and "Timeout" in type(error.__context__).__name__:
+            message = "Trino took the query and did not begin it: no worker is active, or the resource group is full"
+            return Finding("operate.not_ready", message, self._settings.url)
+        return None
+
+    @property
+    def _login(self) -> str:
+        return f"user {self._settings.user} at {self._settings.url}"
+
+
+def _connect(sdk: ModuleType, settings: TrinoSettings, session: Any) -> Any:
+    scheme, _, address = settings.url.partition("://")
+    return sdk.dbapi.connect(
+        host=settings.host,
+        port=int(address.rpartition(":")[2]),
+        http_scheme=scheme,
+        user=settings.user,
+        auth=_auth(sdk, settings),
+        roles=settings.roles,
+        catalog=settings.catalog,
+        schema=settings.schema,
+        source=settings.source,
+        client_tags=list(settings.client_tags),
+        http_session=session,
+        max_attempts=1,
+    )
+
+
+def _auth(sdk: ModuleType, settings: TrinoSettings) -> Any:
+    if settings.token:
+        return sdk.auth.JWTAuthentication(settings.token.get_secret_value())
+    if settings.password:
+        return sdk.auth.BasicAuthentication(settings.user, settings.password.get_secret_value())
+    return None
+
+
+def _session(sdk: ModuleType, settings: TrinoSettings, deadline: float) -> Any:
+    requests = sdk.client.requests
+
+    class UntilDeadline(requests.adapters.HTTPAdapter):  # type: ignore[misc, name-defined]
+        """The client's own time-out is for one request, and a query that waits asks again and again."""
+
+        def send(self, request: Any, **options: Any) -> Any:
+            least = _CANCEL_SECONDS if request.method == "DELETE" else _LEAST_SECONDS
+            options["timeout"] = max(least, deadline - time.monotonic())
+            if settings.ca_file:  # on the session it would be overruled by the variable REQUESTS_CA_BUNDLE
+                options["verify"] = str(settings.ca_file)
+            return super().send(request, **options)
+
+    session = requests.Session()
+    session.max_redirects = 0  # a coordinator sends nobody elsewhere; a login page does
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, UntilDeadline())
+    return session
