@@ -1,0 +1,197 @@
+"""The DuckDB check on real files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from platformdirs import user_cache_path
+from pydantic import ValidationError
+from pytest_floe.checks.duckdb import DuckDBSettings, plan
+
+from pytest_floe import canary
+from tests.checks.conftest import RunCheck
+
+NOBODY = 65534
+NEWER_VERSION = "2.0.0"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database with one table."""
+    file = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE orders (id integer)")
+    return file
+
+
+@pytest.fixture
+def foreign_folder() -> Iterator[Path]:
+    """A folder of another user, which everybody can read, while the process has no special rights."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        if os.geteuid() != 0:
+            folder.chmod(0o555)
+            yield folder
+            return
+        os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)
+
+
+@pytest.fixture(scope="session")
+def newer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database written by a DuckDB that is newer than the one under test."""
+    home = user_cache_path("pytest-floe") / f"duckdb-{NEWER_VERSION}"
+    if not home.is_dir():
+        command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(home), f"duckdb=={NEWER_VERSION}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"duckdb {NEWER_VERSION} could not be installed: {done.stderr[-300:]}")
+    file = tmp_path_factory.mktemp("newer") / "newer.duckdb"
+    script = f"import duckdb; duckdb.connect({str(file)!r}).execute('CREATE TABLE t AS SELECT 1')"
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(home)}, check=True)
+    return file
+
+
+def tables(file: Path) -> set[str]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
+def test_in_memory_is_what_no_path_means(run_check: RunCheck) -> None:
+    outcome = run_check("duckdb", write=True)
+    assert (outcome.status, outcome.probe.canaries[0].removed) == ("ok", True)
+    assert outcome.message == f"DuckDB {duckdb.__version__}, 0 tables in :memory:"
+
+
+def test_a_file_is_opened_and_not_touched(run_check: RunCheck, database: Path) -> None:
+    before = database.read_bytes()
+    outcome = run_check("duckdb", path=str(database))
+    assert (outcome.status, outcome.probe.facts["tables"]) == ("ok", 1)
+    assert database.read_bytes() == before
+    assert list(database.parent.iterdir()) == [database]
+
+
+def test_writing_makes_fills_reads_and_drops_a_table(run_check: RunCheck, database: Path) -> None:
+    outcome = run_check("duckdb", path=str(database), write=True)
+    assert (outcome.status, outcome.left) == ("ok", [])
+    assert tables(database) == {"orders"}
+    assert list(database.parent.iterdir()) == [database]
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
+def test_a_file_that_is_yet_to_be_made_is_not_made(run_check: RunCheck, tmp_path: Path, write: bool) -> None:
+    outcome = run_check("duckdb", path=str(tmp_path / "new.duckdb"), write=write)
+    assert outcome.status == "ok"
+    assert outcome.message.endswith("new.duckdb, which does not exist yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_a_crashed_run_are_dropped_and_nothing_else(run_check: RunCheck, database: Path) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    stale, foreign = (canary.name("0badcafe", purpose, long_ago) for purpose in ("stale", "foreign"))
+    with duckdb.connect(str(database)) as connection:
+        for name, comment in ((stale, canary.signature("0badcafe")), (foreign, "mine")):
+            connection.execute(f"""CREATE TABLE "{name}" (id integer); COMMENT ON TABLE "{name}" IS '{comment}'""")
+    outcome = run_check("duckdb", path=str(database), write=True)
+    assert (outcome.status, outcome.probe.swept) == ("ok", [stale])
+    assert tables(database) == {"orders", foreign}
+
+
+def test_a_memory_limit_is_taken_over(run_check: RunCheck) -> None:
+    assert run_check("duckdb", memory_limit="1GiB").probe.facts["memory_limit"] == "1.0 GiB"
+
+
+def test_a_memory_limit_that_is_none(run_check: RunCheck) -> None:
+    outcome = run_check("duckdb", memory_limit="plenty")
+    assert (outcome.status, outcome.cause, outcome.subject) == ("error", "config.invalid", "duckdb.memory_limit")
+
+
+def test_extensions_are_loaded_and_never_downloaded(run_check: RunCheck) -> None:
+    assert run_check("duckdb", extensions=["json"]).status == "ok"
+    outcome = run_check("duckdb", extensions=["json", "no_such_extension"])
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_found", "operate.extension")
+    assert outcome.subject == "INSTALL no_such_extension"
+
+
+def test_a_missing_directory(run_check: RunCheck, tmp_path: Path) -> None:
+    outcome = run_check("duckdb", path=str(tmp_path / "nowhere" / "shop.duckdb"))
+    assert (outcome.cause, outcome.step) == ("operate.not_found", "operate.directory")
+    assert outcome.subject == f"directory {tmp_path / 'nowhere'}"
+
+
+def test_a_missing_file_that_is_only_to_be_read(run_check: RunCheck, tmp_path: Path) -> None:
+    outcome = run_check("duckdb", path=str(tmp_path / "shop.duckdb"), read_only=True)
+    assert (outcome.cause, outcome.subject) == ("operate.not_found", f"file {tmp_path / 'shop.duckdb'}")
+
+
+def test_a_directory_that_may_not_be_written(run_check: RunCheck, foreign_folder: Path) -> None:
+    outcome = run_check("duckdb", path=str(foreign_folder / "shop.duckdb"))
+    assert (outcome.cause, outcome.step) == ("authorize.write_denied", "operate.directory")
+    assert outcome.subject == f"write on directory {foreign_folder}"
+
+
+@pytest.mark.parametrize("settings", [{}, {"read_only": True}, {"write": True}], ids=["open", "read", "write"])
+def test_a_file_that_another_process_has_opened(run_check: RunCheck, database: Path, settings: dict[str, bool]) -> None:
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"open\n"
+        outcome = run_check("duckdb", path=str(database), **settings)
+        other.communicate()
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.locked", "operate.open")
+    assert outcome.subject == f"file {database}"
+    assert f"PID {other.pid}" in outcome.message
+    assert run_check("duckdb", path=str(database), **settings).status == "ok"
+
+
+def test_a_file_of_a_newer_version(run_check: RunCheck, newer_file: Path) -> None:
+    outcome = run_check("duckdb", path=str(newer_file))
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.newer_version", "operate.open")
+
+
+def test_a_file_that_is_no_database(run_check: RunCheck, tmp_path: Path) -> None:
+    file = tmp_path / "shop.duckdb"
+    file.write_text("not a database at all; " * 500)
+    outcome = run_check("duckdb", path=str(file))
+    assert (outcome.status, outcome.cause) == ("error", "operate.corrupt")
+
+
+def test_a_missing_driver_is_named_with_the_command(run_check: RunCheck, uninstall: Callable[[str], None]) -> None:
+    uninstall("duckdb")
+    outcome = run_check("duckdb")
+    assert (outcome.cause, outcome.subject) == ("config.missing_driver", "pip install 'pytest-floe[duckdb]'")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"path": "md:shop"}, "path is an address"),
+        ({"path": "s3://lake/shop.duckdb"}, "path is an address"),
+        ({"read_only": True}, "remove one"),
+        ({"path": "shop.duckdb", "read_only": True, "write": True}, "remove one"),
+        ({"extensions": ["json; DROP TABLE orders"]}, "pattern"),
+    ],
+)
+def test_settings_that_can_not_be_checked(given: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        DuckDBSettings(**given)
+
+
+def test_the_plan_names_what_would_be_touched() -> None:
+    planned = plan(DuckDBSettings(path="/data/shop.duckdb", write=True))
+    assert planned.endpoint == "/data/shop.duckdb"
+    assert planned.connects == ()
+    assert planned.creates == ('TABLE "floe-preflight-*" in /data/shop.duckdb',)
