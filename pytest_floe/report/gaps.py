@@ -72,6 +72,7 @@ def _partly_covered(checks: list[PreflightResult]) -> Iterator[Gap]:
         checks,
         lambda check: check.status != "error" and check.details.scope == "read-only",
     )
+    yield from _gap("Left out by the check", "As the check itself says.", checks, _says_so, _left_out)
     yield from _gap(
         "Scope not stated",
         "These checks do not say whether they wrote.",
@@ -102,6 +103,15 @@ def _unfinished(check: PreflightResult) -> bool:
 
 def _failed(check: PreflightResult) -> bool:
     return check.status == "error" and check.details.cause not in INCOMPLETE
+
+
+def _says_so(check: PreflightResult) -> bool:
+    return bool(_left_out(check))
+
+
+def _left_out(check: PreflightResult) -> str:
+    said = (check.details.model_extra or {}).get("not_verified", "")
+    return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
 
 
 def _message(check: PreflightResult) -> str:

@@ -2,12 +2,13 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 from pytest_floe.report.html import render
-from pytest_floe.report.models import Configuration, ConfigurationError, Notice, Scope, StepResult
+from pytest_floe.report.models import Configuration, ConfigurationError, Notice, PreflightReport, Scope, StepResult
 from tests.report import samples
 from tests.report.samples import check, report
 
@@ -31,6 +32,15 @@ def headline(page):
 
 def findings(page):
     return [text(item) for item in page.select("li.finding")]
+
+
+def test_the_pictures_of_the_readme_are_of_a_report_of_today():
+    invented = Path(__file__).parents[2] / "docs" / "images" / "report.json"
+
+    page = page_of(PreflightReport.model_validate_json(invented.read_text(encoding="utf-8")))
+
+    assert headline(page) == "NOT READY"
+    assert len(page.select("article.check")) == 6
 
 
 # The verdict comes first
@@ -193,8 +203,9 @@ def test_the_page_names_what_was_not_verified_and_why():
     blocked = check("storage", "gcs", "error", "not run: catalog failed", cause="blocked", steps=[], scope=None)
     no_bucket = check("storage", "s3", "warning", "no bucket", name="spare", cause="config.object_not_given")
     own = check("kafka", "kafka", scope=None)
+    empty = check("storage", "s3", name="empty", not_verified=["reading: it holds no object"])
     sample = samples.with_findings()
-    page = page_of(report([*sample.checks, blocked, no_bucket, own]))
+    page = page_of(report([*sample.checks, blocked, no_bucket, own, empty]))
 
     gaps = {text(gap.h3): [text(item) for item in gap.find_all("li")] for gap in page.select(".gap")}
 
@@ -204,6 +215,7 @@ def test_the_page_names_what_was_not_verified_and_why():
         "What failed": ["storage s3: nothing after operate.write", "catalog polaris: nothing after tls"],
         "No object to verify": ["storage s3 spare"],
         "Writing and deleting": ["compute trino"],
+        "Left out by the check": ["storage s3 empty: reading: it holds no object"],
         "Scope not stated": ["kafka"],
     }
 
