@@ -1,0 +1,111 @@
+"""Is the Cloud Storage bucket there, and may this principal list, write, read and delete in it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
+
+from . import gcs_session, object_storage
+from .gcs_bucket import GcsBucket
+from .object_storage import Verb
+
+_GOOGLE = "https://storage.googleapis.com"
+_ISSUER = "https://oauth2.googleapis.com:443"
+_PERMISSIONS = {verb: f"storage.objects.{verb}" for verb in ("list", "delete")} | {
+    "read": "storage.objects.get",
+    "write": "storage.objects.create",
+}
+
+
+class GcsSettings(Settings):
+    """Settings of a Google Cloud Storage bucket."""
+
+    flat: ClassVar[dict[str, str]] = {"storage_bucket": "bucket"}
+
+    bucket: str | None = setting(None, "Name of the bucket.")
+    prefix: str | None = setting(None, "Folder that the workload writes to; canaries are written there.")
+    project: str | None = setting(None, "Project of the bucket.", env=("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"))
+    location: str | None = setting(None, "Location the bucket must have; looking takes storage.buckets.get.")
+    endpoint: Url | None = setting(
+        None, "Address of the service, where it is not Google's public one.", env=("STORAGE_EMULATOR_HOST",)
+    )
+    credentials_file: Path | None = setting(
+        None,
+        "JSON file of a service account's key or of a workload identity; application default credentials if not given.",
+        env=("GOOGLE_APPLICATION_CREDENTIALS",),
+    )
+    credentials_json: Secret | None = setting(None, "What such a file holds, by reference.")
+    anonymous: bool = setting(False, "Send no credentials, as for public buckets and emulators.")
+    ca_file: Path | None = setting(
+        None,
+        "PEM file of the authorities to trust, instead of the system's; of the endpoint's only, where one is given.",
+        env=("REQUESTS_CA_BUNDLE",),
+    )
+    write: bool = setting(True, "Write a canary object, read it back and delete it.")
+
+    @property
+    def address(self) -> str:
+        """URL of the service."""
+        return self.endpoint or _GOOGLE
+
+    @property
+    def folder(self) -> str:
+        """Prefix of every key."""
+        return object_storage.folder(self.prefix)
+
+    @property
+    def login(self) -> str:
+        """Whose credentials are used, for a reader."""
+        if self.anonymous:
+            return "anonymous"
+        if self.credentials_json:
+            return "credentials_json"
+        return f"key file {self.credentials_file}" if self.credentials_file else "application default credentials"
+
+    def grant(self, verb: Verb) -> str:
+        """Return the permission that ``verb`` needs."""
+        return f"{_PERMISSIONS[verb]} on gs://{self.bucket}/{'' if verb == 'list' else self.folder}"
+
+
+def plan(settings: GcsSettings) -> Plan:
+    """Say what the check would touch."""
+    where = f"gs://{settings.bucket}/{settings.folder}"
+    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if settings.write else ("list", "read")
+    given = bool(settings.bucket)
+    service = object_storage.address(settings.address)
+    return Plan(
+        endpoint=where.rstrip("/") if given else service.partition("://")[2],
+        connects=(service,) if settings.anonymous else (service, _ISSUER),
+        principal=settings.login,
+        reads=(where,) if given else (),
+        creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
+        needs=tuple(settings.grant(verb) for verb in verbs) if given else (),
+    )
+
+
+@check("storage", "gcs", settings=GcsSettings, plan=plan)
+def verify(settings: GcsSettings, probe: Probe) -> None:
+    """Reach the service, get a token, then list, write, read back and delete under the prefix."""
+    probe.driver("google.cloud.storage", "gcs")
+    probe.reach_url(settings.address, ca_file=settings.ca_file)
+    client = gcs_session.client(settings, gcs_session.logged_in(settings, probe))
+    if not settings.bucket:
+        message = "the service was reached and gave a token; no bucket was verified"
+        probe.warn("config.object_not_given", message, "bucket (storage_bucket)")
+        return
+    bucket = GcsBucket(client, settings.bucket, grant=settings.grant, who=settings.login, remaining=probe.remaining)
+    object_storage.verify(probe, bucket, settings.folder)
+    if settings.location:
+        with probe.step("operate.location", bucket.explain("list")):
+            _compare_location(probe, bucket, settings.location)
+
+
+def _compare_location(probe: Probe, bucket: GcsBucket, location: str) -> None:
+    found = bucket.location()
+    if found is None:
+        message = f"the location of {bucket.url} may not be read, so {location} was not verified"
+        probe.warn("authorize.read_denied", message, f"storage.buckets.get on {bucket.url}, or leave location out")
+    elif found.upper() != location.upper():
+        probe.fail("operate.wrong_region", f"{bucket.url} is in {found}, not in {location}", f"location: {found}")

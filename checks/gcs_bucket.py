@@ -1,0 +1,135 @@
+"""One Cloud Storage bucket through google-cloud-storage.
+
+Protocol: https://cloud.google.com/storage/docs/json_api; its errors: .../json_api/v1/status-codes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from pytest_floe import Finding
+
+from . import object_storage
+from .object_storage import Entry, Explain, Refusal, Verb
+
+T = TypeVar("T")
+
+_CAUSES = {
+    "authError": "authenticate.rejected",
+    "rateLimitExceeded": "operate.not_ready",
+    "userRateLimitExceeded": "operate.not_ready",
+    "retentionPolicyNotMet": "operate.retained",
+    "objectUnderActiveHold": "operate.retained",
+}
+
+
+class GcsBucket:
+    """The bucket ``name`` through ``client``.
+
+    ``grant`` names the permission of a verb, ``who`` says whose credentials these are, ``remaining`` the seconds left.
+    """
+
+    def __init__(
+        self, client: Any, name: str, *, grant: Callable[[Verb], str], who: str, remaining: Callable[[], float]
+    ) -> None:
+        self.url = f"gs://{name}/"
+        self._client = client
+        self._bucket = client.bucket(name)
+        self._grant = grant
+        self._who = who
+        self._remaining = remaining
+
+    @property
+    def _once(self) -> dict[str, Any]:
+        """Try once, for as long as there is time, so that a fault shows as itself."""
+        return {"retry": None, "timeout": self._remaining()}
+
+    def objects(self, prefix: str) -> list[Entry]:
+        """Return the first page."""
+        return [Entry(blob.name, blob.size or 0) for blob in self._page(prefix=prefix)]
+
+    def location(self) -> str | None:
+        """Return where the bucket is; None if the principal may not know."""
+        return self._bucket.location if self._look(self._reload) else None
+
+    def retention(self) -> str | None:
+        """Look at retention policy and default hold, if the principal may know them."""
+        if self._look(self._reload):
+            if self._bucket.retention_period:
+                return f"the bucket's retention policy keeps every object for {self._bucket.retention_period} s"
+            if self._bucket.default_event_based_hold:
+                return "the bucket puts a hold on every new object"
+        return None
+
+    def write(self, key: str, body: bytes) -> None:
+        """Upload the object."""
+        self._bucket.blob(key).upload_from_string(body, content_type="text/plain", **self._once)
+
+    def read(self, key: str) -> bytes:
+        """Download the object."""
+        body: bytes = self._bucket.blob(key).download_as_bytes(**self._once)
+        return body
+
+    def read_byte(self, key: str) -> None:
+        """Download the first byte, as it is stored."""
+        self._bucket.blob(key).download_as_bytes(start=0, end=0, raw_download=True, checksum=None, **self._once)
+
+    def delete(self, key: str) -> None:
+        """Delete as a workload does; in a versioned bucket the object becomes a noncurrent generation."""
+        self._delete(key)
+
+    def purge(self, key: str) -> list[str]:
+        """Delete noncurrent generations; return those that soft delete keeps."""
+        for blob in self._page(prefix=key, versions=True):
+            if blob.name == key:
+                self._delete(key, generation=blob.generation)
+        kept = self._look(lambda: self._page(prefix=key, soft_deleted=True)) or []
+        return [f"generation {blob.generation} (soft delete)" for blob in kept if blob.name == key]
+
+    def explain(self, verb: Verb) -> Explain:
+        """Map the errors of google-cloud-storage."""
+        return lambda error: self._explain(error, verb)
+
+    def _explain(self, error: Exception, verb: Verb) -> Finding | None:
+        refusal = _refusal(error)
+        if refusal is None:
+            return None
+        rejected = refusal.status == HTTPStatus.UNAUTHORIZED
+        subject = self._who if rejected else self.url
+        return object_storage.finding(refusal, verb, causes=_CAUSES, grant=self._grant(verb), subject=subject)
+
+    def _delete(self, key: str, **which: Any) -> None:
+        try:
+            self._bucket.blob(key, **which).delete(**self._once)
+        except Exception as error:
+            if (refusal := _refusal(error)) is None or refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    def _reload(self) -> bool:
+        self._bucket.reload(**self._once)
+        return True
+
+    def _look(self, ask: Callable[[], T]) -> T | None:
+        """Ask for what a workload's role often may not know."""
+        try:
+            return ask()
+        except Exception as error:
+            if _refusal(error) is None:
+                raise
+            return None
+
+    def _page(self, **which: Any) -> list[Any]:
+        page = next(self._client.list_blobs(self._bucket, **which, **self._once).pages)
+        if page.raw_page.get("kind") != "storage#objects":
+            raise Finding("operate.unexpected_response", "the answer to a listing is no list of objects", self.url)
+        return list(page)
+
+
+def _refusal(error: Exception) -> Refusal | None:
+    code, errors = getattr(error, "code", None), getattr(error, "errors", None)
+    if not isinstance(code, int) or errors is None:
+        return None
+    reason = next((str(told.get("reason", "")) for told in errors if isinstance(told, dict)), "")
+    return Refusal(int(code), reason, str(getattr(error, "message", "")))

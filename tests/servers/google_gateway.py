@@ -1,0 +1,148 @@
+"""What Google puts in front of its services: an OAuth2 token issuer, bearer tokens, and a permission for each call.
+
+It stands before an emulator that knows nothing of credentials. The issuer verifies the signature of the assertion
+(RFC 7523, 2.1), as https://developers.google.com/identity/protocols/oauth2/service-account describes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import threading
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import jwt
+
+AUDIENCE = "https://oauth2.googleapis.com/token"
+_NOT_PASSED_ON = {"transfer-encoding", "connection", "content-length", "server", "date"}
+
+#: From method, path and body to the permission that the call needs; None where it needs none.
+PermissionOf = Callable[[str, str, bytes], str | None]
+
+
+@dataclass
+class Account:
+    """A service account; ``key_file`` is what Google lets its owner download."""
+
+    email: str
+    public_key: str
+    permissions: frozenset[str]
+    key_file: dict[str, str] = field(repr=False)
+
+
+class GoogleGateway:
+    """Listens on a free port of 127.0.0.1 while its ``with`` block runs."""
+
+    def __init__(self, upstream_port: int, permission_of: PermissionOf) -> None:
+        self.upstream_port = upstream_port
+        self.permission_of = permission_of
+        self.accounts: dict[str, Account] = {}
+        self.tokens: dict[str, Account] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gateway": self}))
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def account(self, *permissions: str) -> Account:
+        """Create a service account that has these permissions, on everything."""
+        email = f"account-{len(self.accounts)}@demo.iam.gserviceaccount.com"
+        private, public = key_pair()
+        key_file = {
+            "type": "service_account",
+            "project_id": "demo",
+            "private_key_id": secrets.token_hex(4),
+            "private_key": private,
+            "client_email": email,
+            "token_uri": f"{self.url}/token",
+        }
+        self.accounts[email] = Account(email, public, frozenset(permissions), key_file)
+        return self.accounts[email]
+
+
+def key_pair() -> tuple[str, str]:
+    """Return a new private and public key in PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    gateway: GoogleGateway
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/token":
+            self._issue_token(body)
+            return
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        account = self.gateway.tokens.get(token)
+        if account is None:
+            self._refuse(401, "authError", "Invalid Credentials")
+            return
+        needed = self.gateway.permission_of(self.command, self.path, body)
+        if needed and needed not in account.permissions:
+            self._refuse(403, "forbidden", f"{account.email} does not have {needed} access to the resource.")
+            return
+        self._pass_on(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer  # noqa: N815 - names of http.server
+
+    def _issue_token(self, body: bytes) -> None:
+        assertion = urllib.parse.parse_qs(body.decode()).get("assertion", [""])[0]
+        try:
+            account = self.gateway.accounts[jwt.decode(assertion, verify=False)["iss"]]
+            jwt.decode(assertion, certs=account.public_key, audience=AUDIENCE)
+        except (ValueError, KeyError):
+            self._send(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+            return
+        token = f"ya29.{secrets.token_hex(8)}"
+        self.gateway.tokens[token] = account
+        self._send(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
+    def _refuse(self, status: int, reason: str, message: str) -> None:
+        self._send(status, {"error": {"code": status, "message": message, "errors": [{"reason": reason}]}})
+
+    def _pass_on(self, body: bytes) -> None:
+        upstream = http.client.HTTPConnection("127.0.0.1", self.gateway.upstream_port)
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+        upstream.request(self.command, self.path, body, headers)
+        answer = upstream.getresponse()
+        content = answer.read()
+        upstream.close()
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in _NOT_PASSED_ON}
+        self._send_bytes(answer.status, content, kept)
+
+    def _send(self, status: int, content: Any) -> None:
+        self._send_bytes(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+    def _send_bytes(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
