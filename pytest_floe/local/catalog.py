@@ -9,10 +9,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 
 import uvicorn
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.io import load_file_io
 
 from pytest_floe.local.catalog_app import CatalogApp
 from pytest_floe.local.catalog_operations import Operations
@@ -40,14 +40,9 @@ def main() -> None:
     # The plainest protocol and loop: they need no further package, and are imported fastest.
     server = _Server(uvicorn.Config(app.asgi, http="h11", loop="asyncio", ws="none", lifespan="off", access_log=False))
     lifeline.ready()
-    _load_storage_soon(config.storage)
+    # The first table needs its FileIO, which takes long to import: better while nobody waits for it.
+    threading.Thread(target=load_file_io, args=(config.storage, config.location), name="storage", daemon=True).start()
     server.run(sockets=[socket.socket(fileno=lifeline.descriptor)])
-
-
-def _load_storage_soon(storage: dict[str, str]) -> None:
-    """Import the FileIO, which takes long, while nobody waits for it: the first table will need it."""
-    module, _, _ = storage.get("py-io-impl", "pyiceberg.io.pyarrow.PyArrowFileIO").rpartition(".")
-    threading.Thread(target=import_module, args=(module,), name="storage", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ _TYPES: tuple[tuple[type[Exception], int, str], ...] = (
     (exceptions.NamespaceAlreadyExistsError, 409, "AlreadyExistsException"),
     (exceptions.NamespaceNotEmptyError, 409, "NamespaceNotEmptyException"),
     (exceptions.CommitFailedException, 409, "CommitFailedException"),
+    (FileNotFoundError, 404, "NotFoundException"),
+    (PermissionError, 403, "ForbiddenException"),
     (exceptions.ValidationError, 400, "BadRequestException"),
     (ValueError, 400, "BadRequestException"),  # pydantic's validation errors are among them
     (KeyError, 400, "BadRequestException"),

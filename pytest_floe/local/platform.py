@@ -147,7 +147,7 @@ class LocalPlatform:
 
     def _catalog_storage(self) -> dict[str, str]:
         return {
-            "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
+            "py-io-impl": "pytest_floe.local.catalog_storage.S3FileIO",
             "s3.endpoint": _address(self._servers["s3"].port),
             "s3.region": REGION,
             "s3.path-style-access": "true",
