@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
-from . import gcs_session, object_storage
+from . import gcs_session, google_login, object_storage
 from .gcs_bucket import GcsBucket
 from .object_storage import Verb
 
 _GOOGLE = "https://storage.googleapis.com"
-_ISSUER = "https://oauth2.googleapis.com:443"
 _PERMISSIONS = {verb: f"storage.objects.{verb}" for verb in ("list", "delete")} | {
     "read": "storage.objects.get",
     "write": "storage.objects.create",
@@ -77,7 +76,7 @@ def plan(settings: GcsSettings) -> Plan:
     service = object_storage.address(settings.address)
     return Plan(
         endpoint=where.rstrip("/") if given else service.partition("://")[2],
-        connects=(service,) if settings.anonymous else (service, _ISSUER),
+        connects=(service,) if settings.anonymous else (service, google_login.ISSUER),
         principal=settings.login,
         reads=(where,) if given else (),
         creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
@@ -90,7 +89,7 @@ def verify(settings: GcsSettings, probe: Probe) -> None:
     """Reach the service, get a token, then list, write, read back and delete under the prefix."""
     probe.driver("google.cloud.storage", "gcs")
     probe.reach_url(settings.address, ca_file=settings.ca_file)
-    client = gcs_session.client(settings, gcs_session.logged_in(settings, probe))
+    client = gcs_session.client(settings, google_login.logged_in(settings, probe, gcs_session.SCOPES))
     if not settings.bucket:
         message = "the service was reached and gave a token; no bucket was verified"
         probe.warn("config.object_not_given", message, "bucket (storage_bucket)")
