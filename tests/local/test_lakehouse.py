@@ -9,7 +9,7 @@ import boto3
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.exceptions import UnauthorizedError
+from pyiceberg.exceptions import OAuthError
 
 ROWS = pa.table({"id": [1, 2, 3]})
 
@@ -73,7 +73,7 @@ def test_the_catalog_hands_out_where_the_tables_are_and_no_credentials(catalog: 
 
 
 def test_a_wrong_secret_is_rejected(environment: dict[str, Any]) -> None:
-    with pytest.raises(UnauthorizedError, match="invalid_client"):
+    with pytest.raises(OAuthError, match="invalid_client"):
         RestCatalog(
             "wrong",
             uri=environment["catalog_uri"],
