@@ -1,0 +1,32 @@
+"""Synthetic e-commerce data with defects known to the row.
+
+    shop = Ecommerce(seed=42, quality=DataQuality.demo())
+    batch = shop.batch(17, orders=100)  # .customers .products .orders .order_items .defects
+
+Names are imported when first used: the fixtures of this package are loaded in every pytest run, used or not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .plan import Batch as Batch
+    from .plan import Plan as Plan
+    from .quality import DataQuality as DataQuality
+    from .shop import Ecommerce as Ecommerce
+
+_HOMES = {"Batch": "plan", "DataQuality": "quality", "Ecommerce": "shop", "Plan": "plan"}
+
+__all__ = ["Batch", "DataQuality", "Ecommerce", "Plan"]  # noqa: RUF022
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,85 @@
+"""In which order the rows of a batch are delivered, duplicates and displaced rows included.
+
+Every row has a place, its position in the clean table. It is delivered at its place, or, if displaced, up to 63 places
+later; a duplicate follows the first delivery at up to 63 places' distance. So the deliveries of places a to b are known
+from rows a - 126 to b: any slice of a batch can be made alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .streams import bits, chance
+
+if TYPE_CHECKING:
+    from .quality import DataQuality
+    from .streams import Ints, Mask, Streams
+
+_DISTANCE_BITS = 6
+REACH = 2 * ((1 << _DISTANCE_BITS) - 1)
+"""A row is delivered no more than this many places late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Rows in the order they are delivered.
+
+    `source` indexes the candidate rows, `origin` is their place in the clean order, `place` where in it the delivery
+    happens; `again` marks duplicates.
+    """
+
+    source: Ints
+    origin: Ints
+    place: Ints
+    again: Mask
+
+    @property
+    def displaced(self) -> Mask:
+        """First deliveries after their place."""
+        return (self.place > self.origin) & ~self.again
+
+    @classmethod
+    def in_order(cls, places: Ints) -> Deliveries:
+        """Every candidate row once, at its place."""
+        return cls(np.arange(len(places)), places, places, np.zeros(len(places), dtype=np.bool_))
+
+    def within(self, first: int, end: int) -> Deliveries:
+        """Those that happen at places first to end - 1."""
+        chosen = np.flatnonzero((self.place >= first) & (self.place < end))
+        return Deliveries(self.source[chosen], self.origin[chosen], self.place[chosen], self.again[chosen])
+
+
+def schedule_deliveries(
+    streams: Streams, quality: DataQuality, entity: str, rows: Ints, places: Ints, last_place: int
+) -> Deliveries:
+    """When each candidate row is delivered: global `rows`, ascending, with their `places` in the batch."""
+    if quality.keeps_order:
+        return Deliveries.in_order(places)
+    first = np.minimum(places + _displacement(streams, quality, entity, rows), last_place)
+    repeated = np.flatnonzero(chosen(streams, f"{entity}.duplicate", quality.duplicate_rate, rows))
+    distance = bits(streams[f"{entity}.duplicate.distance"].at(rows[repeated]), 0, _DISTANCE_BITS)
+    second = np.minimum(first[repeated] + distance, last_place)
+    source = np.concatenate((np.arange(len(rows)), repeated))
+    place = np.concatenate((first, second))
+    order = np.argsort(place, kind="stable")
+    source = source[order]
+    return Deliveries(source, places[source], place[order], order >= len(rows))
+
+
+def _displacement(streams: Streams, quality: DataQuality, entity: str, rows: Ints) -> Ints:
+    """Places each row is delivered late: 1 to 63, or 0."""
+    moved = np.flatnonzero(chosen(streams, f"{entity}.out_of_order", quality.out_of_order_rate, rows))
+    displacement = np.zeros(len(rows), dtype=np.int64)
+    words = streams[f"{entity}.out_of_order.distance"].at(rows[moved])
+    displacement[moved] = 1 + bits(words, 0, 16) * (REACH // 2) // (1 << 16)
+    return displacement
+
+
+def chosen(streams: Streams, name: str, rate: float, rows: Ints) -> Mask:
+    """Which of the rows, ascending, a defect's own stream chooses at a rate."""
+    if rate <= 0:
+        return np.zeros(len(rows), dtype=np.bool_)
+    return chance(streams[name].at(rows), rate)

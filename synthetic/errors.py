@@ -1,0 +1,34 @@
+"""What can go wrong, as sentences a user can act on.
+
+    SyntheticError
+     +- InvalidSettings    rates, sizes or dates that cannot be; lists every mistake  (also a ValueError)
+     +- TargetError        a place that cannot be written to, with a remedy
+     +- LedgerError        tables and ledger that do not belong together
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class SyntheticError(Exception):
+    """Anything this package refuses to do."""
+
+
+class InvalidSettings(SyntheticError, ValueError):  # noqa: N818 - it names what is wrong, and is raised for many at once
+    """Settings that cannot be; `mistakes` holds one sentence for each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(self.mistakes))
+
+
+class TargetError(SyntheticError):
+    """A target that cannot be written to."""
+
+
+class LedgerError(SyntheticError):
+    """A ledger that does not fit its tables."""

@@ -1,0 +1,123 @@
+"""Order items that arrive with a later batch than their order.
+
+A late item takes one of four lanes. On a lane with blocks of G batches, batch p of one block delivers to batch
+(a*p + c) mod G of the next, with a coprime to G: one to one, so both the target of a batch and the source of a batch
+are found at once, and making a batch looks at no more than four earlier ones however long items may be late. A delay is
+1 to 2G - 1 batches; blocks of 1, 4 and 32 batches and of half the permitted time give delays from the next batch to
+`max_late_days`, most of them short, as late data are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .order_items import make_baskets
+from .orders import placed_at
+from .streams import bits, chance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from .order_items import Baskets
+    from .quality import DataQuality
+    from .schedules import Schedule, Window
+    from .streams import Ints, Streams
+
+_BLOCKS = (1, 4, 32, 1 << 40)
+_LANE_BITS = 4
+_LANE = np.repeat(np.arange(len(_BLOCKS)), [10, 4, 1, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Some late items: item rows, their order rows, the instant their order was placed, and where they go."""
+
+    items: Ints
+    orders: Ints
+    placed: Ints
+    lanes: NDArray[np.int64]
+    target: Ints
+
+    @classmethod
+    def none(cls) -> Late:
+        """No items."""
+        return cls(*(np.zeros(0, dtype=np.int64) for _ in cls.__slots__))
+
+    def taking(self, chosen: NDArray[np.intp]) -> Late:
+        """Some of them."""
+        return Late(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+class Lateness:
+    """Decides which items are late, and which batch delivers them."""
+
+    def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule) -> None:
+        self._streams, self._schedule = streams, schedule
+        self._rate, self._max_late = quality.late_arrival_rate, quality.max_late
+        longest_delay = max(1, quality.max_late // schedule.longest_span)
+        self._blocks = [min(block, (longest_delay + 1) // 2) for block in _BLOCKS]
+        self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
+
+    def withheld(self, window: Window, baskets: Baskets) -> Late:
+        """The items of some of a batch's orders that come with a later batch."""
+        rows = baskets.item_rows
+        if self._rate <= 0:
+            return Late.none()
+        words = self._streams["order_items.late"].at(rows)
+        chosen = np.flatnonzero(chance(words, self._rate))
+        orders = np.searchsorted(baskets.starts, rows[chosen], side="right") - 1 + baskets.first
+        lanes = _LANE[bits(words[chosen], 0, _LANE_BITS)]
+        targets = [self._target(lane, window.number) for lane in range(len(_BLOCKS))]
+        placed = placed_at(self._streams, self._schedule, window, orders)
+        late = Late(rows[chosen], orders, placed, lanes, np.array(targets)[lanes])
+        return late.taking(np.flatnonzero(self._in_time(targets)[lanes] >= placed))
+
+    def arriving(self, window: Window) -> list[tuple[Window, Late]]:
+        """The items of earlier orders that come with this batch, by the batch they should have come with."""
+        if self._rate <= 0:
+            return []
+        found = {self._source(lane, window.number) for lane in range(len(_BLOCKS))}
+        sources = [self._window(source) for source in sorted(s for s in found if s is not None)]
+        return [(source, self._sent(source, window.number)) for source in sources]
+
+    def _sent(self, window: Window, target: int) -> Late:
+        late = self.withheld(window, make_baskets(self._streams, window.first_row, window.end_row))
+        return late.taking(np.flatnonzero(late.target == target))
+
+    def _in_time(self, targets: list[int]) -> Ints:
+        """The earliest instant an order may have been placed to be in time for each target."""
+        begins = [self._window(target).begin for target in targets]
+        last = self._schedule.batches
+        never = np.iinfo(np.int64).max
+        out_of_reach = [last is not None and target >= last for target in targets]
+        return np.where(out_of_reach, never, np.array(begins) - self._max_late)
+
+    def _target(self, lane: int, source: int) -> int:
+        size = self._blocks[lane]
+        block, place = divmod(source, size)
+        factor, shift = self._shuffle(lane, block)
+        return (block + 1) * size + (factor * place + shift) % size
+
+    def _source(self, lane: int, target: int) -> int | None:
+        size = self._blocks[lane]
+        block, place = divmod(target, size)
+        if block == 0:
+            return None
+        factor, shift = self._shuffle(lane, block - 1)
+        return (block - 1) * size + (place - shift) * pow(factor, -1, size) % size
+
+    def _shuffle(self, lane: int, block: int) -> tuple[int, int]:
+        """Factor and shift of a block's shuffle."""
+        size = self._blocks[lane]
+        words = self._streams[f"order_items.late.lane{lane}"].words(block, 1, 2)[0]
+        factor = int(words[0]) % size
+        while gcd(factor, size) != 1:
+            factor += 1
+        return factor, int(words[1]) % size

@@ -1,0 +1,75 @@
+"""Batches of a shop under one way of dividing its orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .errors import InvalidSettings
+from .slices import Maker, Slice, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .pools import Pools
+    from .quality import DataQuality
+    from .schedules import Schedule, Window
+    from .streams import Streams
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Tables):
+    """The tables of batch `number`, which covers [begin, end)."""
+
+    number: int
+    begin: datetime
+    end: datetime
+
+
+class Plan:
+    """Makes any batch, or any slice of one, alone and in any order."""
+
+    def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools) -> None:
+        self.quality = quality
+        self.batch_count = schedule.batches
+        self._maker = Maker(streams, quality, schedule, pools)
+        self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
+
+    def window(self, number: int) -> Window:
+        """What batch `number` covers."""
+        if number < 0:
+            raise InvalidSettings([f"batch {number} does not exist; batches count from 0"])
+        return self._window(number)
+
+    def batch(self, number: int) -> Batch:
+        """Batch `number`, whole."""
+        window = self.window(number)
+        tables = self._maker.tables(Slice(window, window.first_row, window.end_row))
+        return _batch(tables, window)
+
+    def part(self, number: int, first: int, end: int, *, encoded: bool = False) -> Batch:
+        """What orders first to end - 1 of a batch contribute to it, positions from 0.
+
+        The parts of a batch, one behind the other, are the batch. `encoded` leaves repeated text as dictionary arrays,
+        which some writers take faster.
+        """
+        window = self.window(number)
+        if not 0 <= first <= end <= window.orders:
+            raise InvalidSettings([f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"])
+        piece = Slice(window, window.first_row + first, window.first_row + end)
+        return _batch(self._maker.tables(piece, encoded=encoded), window)
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """Batches `start` to `stop - 1`; without `stop` to the last, if there is one."""
+        last = self.batch_count if stop is None else stop
+        return (self.batch(number) for number in (count(start) if last is None else range(start, last)))
+
+
+def _batch(tables: Tables, window: Window) -> Batch:
+    begin, end = (_EPOCH + timedelta(microseconds=instant) for instant in (window.begin, window.end))
+    return Batch(*(getattr(tables, name) for name in Tables.__slots__), window.number, begin, end)

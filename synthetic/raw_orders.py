@@ -1,0 +1,130 @@
+"""Orders as they are delivered: clean ones, with their defects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arrays import Coded, choice, instants, money, uuids
+from .delivery import chosen
+from .ledger import Notes
+from .orders import CANCELLED, DELIVERED, PROCESSING, SHIPPED, Snapshot
+from .schemas import STATUSES
+from .streams import bits, scaled, uniform
+from .uuids import uuid_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from .delivery import Deliveries
+    from .orders import Orders
+    from .pools import Pools
+    from .quality import DataQuality
+    from .schedules import Window
+    from .streams import Ints, Streams, Words
+    from .uuids import Cells
+
+_NEXT_STATUS = np.array([PROCESSING, SHIPPED, DELIVERED, DELIVERED, CANCELLED], dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class RawOrders:
+    """Candidate rows with their values spoiled: keys, customers' key words, cents, instants."""
+
+    rows: Ints
+    keys: Cells
+    customers: Words
+    total: Ints
+    placed: Ints
+    now: Snapshot
+
+
+class OrderSpoiler:
+    """Applies the defects of orders."""
+
+    def __init__(self, streams: Streams, quality: DataQuality, pools: Pools) -> None:
+        self._streams, self._quality, self._pools = streams, quality, pools
+
+    def spoil(self, clean: Orders, total: Ints, window: Window) -> tuple[RawOrders, Notes]:
+        """Spoil values; `total` is in cents."""
+        notes = Notes("orders")
+        rows = np.arange(clean.first, clean.first + len(clean.placed))
+        placed = self._late(rows, clean.placed, window)
+        now = clean.lives.as_of(placed, window.end)
+        if placed is not clean.placed:
+            _note_late(notes, clean, placed, now, window.end)
+        customers = self._orphaned(rows, clean.customers, notes)
+        now = self._unshipped(rows, now, notes)
+        keys = uuid_text(self._streams["orders.id"].words(clean.first, len(rows), 2))
+        return RawOrders(rows, keys, customers, total, placed, now), notes
+
+    def _late(self, rows: Ints, placed: Ints, window: Window) -> Ints:
+        """Move orders to before the window."""
+        if self._quality.late_arrival_rate <= 0:
+            return placed
+        late = chosen(self._streams, "orders.late", self._quality.late_arrival_rate, rows)
+        before = uniform(self._streams["orders.late.by"].at(rows)) * self._quality.max_late
+        return np.where(late, window.begin - 1 - before.astype(np.int64), placed)
+
+    def _orphaned(self, rows: Ints, customers: Ints, notes: Notes) -> Words:
+        keys = self._pools.customer_keys(int(customers.max(initial=0)) + 1)[customers]
+        orphans = np.flatnonzero(chosen(self._streams, "orders.orphan", self._quality.orphan_rate, rows))
+        notes.add("orphan", "customer_id", orphans, uuids(uuid_text(keys[orphans])))
+        keys[orphans] = self._streams["orders.orphan.key"].at(rows[orphans], 2)
+        return keys
+
+    def _unshipped(self, rows: Ints, now: Snapshot, notes: Notes) -> Snapshot:
+        missing = now.is_shipped & chosen(self._streams, "orders.null.shipped_date", self._quality.null_rate, rows)
+        at = np.flatnonzero(missing)
+        notes.add("null", "shipped_date", at, instants(now.shipped[at]))
+        return replace(now, is_shipped=now.is_shipped & ~missing)
+
+    def deliver(self, raw: RawOrders, deliveries: Deliveries, window: Window) -> RawOrders:
+        """The rows in the order they are delivered; a second delivery is later, and perhaps a step further."""
+        source = deliveries.source
+        again = np.flatnonzero(deliveries.again)
+        now = Snapshot(*(getattr(raw.now, name)[source] for name in Snapshot.__slots__))
+        rows = raw.rows[source]
+        order = np.argsort(rows[again], kind="stable")
+        _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
+        return RawOrders(
+            rows, raw.keys[source], raw.customers[source], raw.total[source], raw.placed[source], now
+        )
+
+
+def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.intp], end: int) -> None:
+    """Let the duplicates `at` be updated later, up to the end of the window."""
+    words = streams["orders.duplicate.update"].at(rows)
+    now.updated[at] += 1 + scaled(words, end - now.updated[at])
+    before = now.status[at]
+    after = np.where(bits(words, 0, 1) == 1, _NEXT_STATUS[before], before)
+    now.status[at] = after
+    shipped = at[(after == SHIPPED) & (before != SHIPPED)]
+    now.shipped[shipped] = now.updated[shipped]
+    now.is_shipped[shipped] = True
+
+
+def _note_late(notes: Notes, clean: Orders, placed: Ints, now: Snapshot, end: int) -> None:
+    before = clean.lives.as_of(clean.placed, end)
+    late = placed != clean.placed
+    shipping = (before.is_shipped != now.is_shipped) | (now.is_shipped & late)
+    notes.add_changes("late", "order_date", late, instants(clean.placed))
+    notes.add_changes("late", "status", before.status != now.status, choice(before.status, STATUSES).array(encoded=False))
+    notes.add_changes("late", "shipped_date", shipping, instants(before.shipped, before.is_shipped))
+    notes.add_changes("late", "updated_at", before.updated != now.updated, instants(before.updated))
+
+
+def order_columns(raw: RawOrders) -> dict[str, pa.Array | Coded]:
+    """The data model's columns and `updated_at`."""
+    return {
+        "order_id": uuids(raw.keys),
+        "customer_id": uuids(uuid_text(raw.customers)),
+        "status": choice(raw.now.status, STATUSES),
+        "total_amount": money(raw.total),
+        "order_date": instants(raw.placed),
+        "shipped_date": instants(raw.now.shipped, raw.now.is_shipped),
+        "updated_at": instants(raw.now.updated),
+    }

@@ -1,0 +1,191 @@
+"""Which orders and which stretch of time make up batch k, and when each order is placed.
+
+Two kinds of schedule. With `EvenSchedule` every batch has the same number of orders, which follow each region's own
+curve inside the batch's window: nothing but times depends on how many orders a batch has. With `CurveSchedule` the
+orders are laid on one timeline that follows the world's curve, and batches are cut out of it by the clock or by number
+of orders: not even times depend on the cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .demand import WEEK_HOURS, Demand, regional_weights, world_weights
+from .distributions import DAY, HOUR
+from .regions import REGIONS, SHARES
+from .streams import uniform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .streams import Floats, Ints, Stream
+
+    Regions = NDArray[np.int8]
+
+_WITHIN_STRETCH = 255 / 256
+"""An order keeps off the far end of its stretch of time, so that rounding moves none over the edge of a window."""
+
+REGION_BITS = 10
+_REGION_SLOTS = 1 << REGION_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Batch `number`: orders first_row to end_row - 1, placed in [begin, end), microseconds since 1970."""
+
+    number: int
+    first_row: int
+    end_row: int
+    begin: int
+    end: int
+
+    @property
+    def orders(self) -> int:
+        """How many orders, before duplicates."""
+        return self.end_row - self.first_row
+
+
+class Schedule(Protocol):
+    """Where orders lie in time."""
+
+    longest_span: int
+    """No window is longer than this, in microseconds."""
+
+    batches: int | None
+    """How many there are, where the schedule has an end."""
+
+    def window(self, number: int) -> Window:
+        """Batch `number`, from 0."""
+
+    def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
+        """When, and in which region, the given orders of a window (ascending) are placed."""
+
+    def not_after(self, window: Window, rows: Ints, regions: Regions | None) -> Ints:
+        """An instant in the window not after any order of the same region from these rows on (None: any region)."""
+
+
+class EvenSchedule:
+    """`orders` orders in every stretch of `span` microseconds from `start` on."""
+
+    batches = None
+
+    def __init__(self, start: int, span: int, orders: int, jitter: Stream) -> None:
+        self.longest_span = span
+        self._start, self._orders, self._jitter = start, orders, jitter
+        self._demands = [Demand(regional_weights(r), start) for r in range(len(REGIONS))]
+
+    def window(self, number: int) -> Window:
+        begin = self._start + number * self.longest_span
+        first = number * self._orders
+        return Window(number, first, first + self._orders, begin, begin + self.longest_span)
+
+    def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
+        regions = _steady_mix()[picks]
+        return self._instants(window, _jittered(rows, self._jitter) - window.first_row, regions), regions
+
+    def not_after(self, window: Window, rows: Ints, regions: Regions | None) -> Ints:
+        places = (rows - window.first_row).astype(np.float64)
+        if regions is not None:
+            return self._instants(window, places, regions)
+        each = [self._within(window, places, demand) for demand in self._demands]
+        return np.minimum.reduce(each)
+
+    def _instants(self, window: Window, places: Floats, regions: Regions) -> Ints:
+        instants = np.empty(len(places), dtype=np.int64)
+        for region, demand in enumerate(self._demands):
+            of_region = np.flatnonzero(regions == region)
+            instants[of_region] = self._within(window, places[of_region], demand)
+        return instants
+
+    def _within(self, window: Window, places: Floats, demand: Demand) -> Ints:
+        opening = demand.until(window.begin)
+        each = (demand.until(window.end) - opening) / max(window.orders, 1)
+        return demand.instants(opening + places * each, window.begin, window.end)
+
+
+class CurveSchedule:
+    """Orders along the world's demand, `per_order` weight-hours apart, cut into windows of `span` microseconds."""
+
+    batches: int | None = None
+
+    def __init__(self, start: int, span: int, per_order: float, jitter: Stream) -> None:
+        self.longest_span = span
+        self._start, self._per_order, self._jitter = start, per_order, jitter
+        self._demand = Demand(world_weights(), start)
+        self._origin = self._demand.until(start)
+
+    @classmethod
+    def daily(cls, start: int, span: int, orders_per_day: float, jitter: Stream) -> CurveSchedule:
+        """A mean of `orders_per_day` in the first week, growing afterwards."""
+        return cls(start, span, Demand(world_weights(), start).first_week / (7 * orders_per_day), jitter)
+
+    def window(self, number: int) -> Window:
+        begin = self._start + number * self.longest_span
+        end = begin + self.longest_span
+        return Window(number, self._first_row(begin), self._first_row(end), begin, end)
+
+    def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
+        instants = self._instants(_jittered(rows, self._jitter), window.begin, window.end)
+        hours = (instants // HOUR + 72) % WEEK_HOURS
+        return instants, _hourly_mix()[hours, picks]
+
+    def not_after(self, window: Window, rows: Ints, regions: Regions | None) -> Ints:  # noqa: ARG002
+        return self._instants(rows.astype(np.float64), window.begin, window.end)
+
+    def _instants(self, places: Floats, begin: int, end: int) -> Ints:
+        return self._demand.instants(self._origin + places * self._per_order, begin, end)
+
+    def _first_row(self, instant: int) -> int:
+        """The first order placed at or after an instant."""
+        row = int((self._demand.until(instant) - self._origin) / self._per_order)
+        earliest = max(row - 1, 0)
+        candidates = np.arange(earliest, row + 2)
+        placed = self._instants(_jittered(candidates, self._jitter), self._start, instant + DAY)
+        return int(candidates[np.searchsorted(placed, instant)]) if placed[-1] >= instant else row + 2
+
+
+class HistorySchedule(CurveSchedule):
+    """A given number of orders over a given time along the world's demand, cut into batches of `size` orders."""
+
+    def __init__(self, start: int, period: int, orders: int, size: int, jitter: Stream) -> None:
+        demand = Demand(world_weights(), start)
+        amount = demand.until(start + period) - demand.until(start)
+        super().__init__(start, period, amount / max(orders, 1), jitter)
+        self._period_end, self._total, self._size = start + period, orders, size
+        self.batches = max(1, -(-orders // size))
+        self.longest_span = min(period, int(size * self._per_order / demand.quietest * HOUR) + 1)
+
+    def window(self, number: int) -> Window:
+        first, last = (min((number + step) * self._size, self._total) for step in (0, 1))
+        return Window(number, first, last, self._cut(first), self._cut(last))
+
+    def _cut(self, row: int) -> int:
+        if row >= self._total:
+            return self._period_end
+        return int(self._instants(np.array([float(row)]), self._start, self._period_end)[0])
+
+
+def _jittered(rows: Ints, jitter: Stream) -> Floats:
+    return rows + uniform(jitter.at(rows)) * _WITHIN_STRETCH
+
+
+@cache
+def _steady_mix() -> Regions:
+    """Regions by random bits, by their share of customers."""
+    return _mix(SHARES)
+
+
+@cache
+def _hourly_mix() -> Regions:
+    """Regions by hour of the week and random bits, by who is awake; shape (168, 1024)."""
+    demand = np.stack([share * regional_weights(r) for r, share in enumerate(SHARES)], axis=1)
+    return np.stack([_mix(row) for row in demand])
+
+
+def _mix(weights: Ints) -> Regions:
+    borders = np.cumsum(weights) * _REGION_SLOTS // weights.sum()
+    return np.searchsorted(borders, np.arange(_REGION_SLOTS), side="right").astype(np.int8)

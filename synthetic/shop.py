@@ -1,0 +1,134 @@
+"""The shop: what a user holds in hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .errors import InvalidSettings
+from .plan import Plan
+from .pools import Pools
+from .quality import DataQuality
+from .schedules import CurveSchedule, EvenSchedule, HistorySchedule, Schedule
+from .streams import Stream, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .plan import Batch
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_MOST_ORDERS = 1 << 32
+
+
+@dataclass(frozen=True)
+class Ecommerce:
+    """A shop whose every batch is determined by these settings and the batch's number.
+
+    `seed`: any whole number. `quality`: how much is spoiled; nothing by default. `start`: when the shop opens, with a
+    time zone. `batch_span`: the time a batch covers. Raises InvalidSettings, with every mistake at once.
+    """
+
+    seed: int = 0
+    quality: DataQuality = DataQuality()  # noqa: RUF009 - frozen
+    start: datetime = datetime(2025, 1, 1, tzinfo=UTC)  # noqa: RUF009 - immutable
+    batch_span: timedelta = timedelta(minutes=5)  # noqa: RUF009 - immutable
+
+    def __post_init__(self) -> None:
+        _refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[str]:
+        if not isinstance(self.seed, int):
+            yield f"seed={self.seed!r} is not a whole number"
+        if not isinstance(self.quality, DataQuality):
+            yield f"quality={self.quality!r} is not a DataQuality"
+        if not isinstance(self.start, datetime) or self.start.tzinfo is None:
+            yield f"start={self.start!r} is not a datetime with a time zone"
+        elif not _EPOCH <= self.start < _LATEST:
+            yield f"start={self.start} does not lie between 1970 and 2200"
+        if not isinstance(self.batch_span, timedelta) or self.batch_span < _MICROSECOND:
+            yield f"batch_span={self.batch_span!r} is not a positive timedelta"
+
+    def clean(self) -> Ecommerce:
+        """The same shop with nothing spoiled."""
+        return replace(self, quality=DataQuality())
+
+    def batch(self, number: int, *, orders: int) -> Batch:
+        """Batch `number`, from 0, of batches of `orders` orders each."""
+        return self.even(orders).batch(number)
+
+    def batches(
+        self, start: int = 0, stop: int | None = None, *, orders: int | None = None, orders_per_day: float | None = None
+    ) -> Iterator[Batch]:
+        """Batches `start` to `stop - 1` (None: without end), of `orders` each or following the curve.
+
+        With `orders_per_day`, the mean of the first week, the number of orders in a batch follows the hours, the
+        weekdays and the growth of the shop.
+        """
+        if (orders is None) == (orders_per_day is None):
+            _refuse(["give either orders, the number in every batch, or orders_per_day"])
+        plan = self.even(orders) if orders is not None else self.curve(orders_per_day or 0)
+        return plan.batches(start, stop)
+
+    def even(self, orders: int) -> Plan:
+        """The plan in which every batch has `orders` orders."""
+        if not isinstance(orders, int) or not 0 <= orders <= _MOST_ORDERS:
+            _refuse([f"orders={orders!r} is not a whole number from 0 to {_MOST_ORDERS}"])
+        return self._plan(EvenSchedule(self._opening, self._span, orders, self._jitter))
+
+    def curve(self, orders_per_day: float) -> Plan:
+        """The plan in which batches follow the clock, and the number of orders the curve."""
+        if not 0 < orders_per_day <= _MOST_ORDERS:
+            _refuse([f"orders_per_day={orders_per_day!r} is not a number above 0 up to {_MOST_ORDERS}"])
+        return self._plan(CurveSchedule.daily(self._opening, self._span, orders_per_day, self._jitter))
+
+    def history(self, *, orders: int, days: float, batch_size: int) -> Plan:
+        """The plan of `orders` orders over `days` days along the curve, in batches of `batch_size` orders.
+
+        Its batches are as long as the curve makes them; `batch_span` plays no part.
+        """
+        _refuse(_history_mistakes(orders, days, batch_size))
+        period = timedelta(days=days) // _MICROSECOND
+        return self._plan(HistorySchedule(self._opening, period, orders, batch_size, self._jitter))
+
+    def _plan(self, schedule: Schedule) -> Plan:
+        return Plan(self._streams, self.quality, schedule, self._pools)
+
+    @property
+    def _opening(self) -> int:
+        return (self.start - _EPOCH) // _MICROSECOND
+
+    @property
+    def _span(self) -> int:
+        return self.batch_span // _MICROSECOND
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return Streams(self.seed)
+
+    @cached_property
+    def _pools(self) -> Pools:
+        return Pools(self._streams)
+
+    @property
+    def _jitter(self) -> Stream:
+        return self._streams["orders.moment"]
+
+
+def _history_mistakes(orders: int, days: float, batch_size: int) -> Iterator[str]:
+    if not 0 <= orders <= _MOST_ORDERS:
+        yield f"orders={orders!r} is not a whole number from 0 to {_MOST_ORDERS}"
+    if not 0 < days <= 36_500:  # noqa: PLR2004 - a century
+        yield f"days={days!r} is not a number above 0 up to 36500"
+    if batch_size < 1:
+        yield f"batch_size={batch_size!r} is not at least 1"
+
+
+def _refuse(mistakes: Iterable[str]) -> None:
+    found = list(mistakes)
+    if found:
+        raise InvalidSettings(found)

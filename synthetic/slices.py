@@ -1,0 +1,223 @@
+"""Making a slice of a batch: the one place where the tables come together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .arrays import Coded, as_text, instants, uuids
+from .customers import customer_columns
+from .delivery import REACH, Deliveries, chosen, schedule_deliveries
+from .growth import CUSTOMERS, PRODUCTS
+from .lateness import Lateness
+from .ledger import Delivered, Entries, Notes, ledger, lines
+from .item_deliveries import ItemPlan, plan_items
+from .order_items import Baskets, Items, make_baskets, make_items, totals
+from .orders import make_orders
+from .products import product_columns
+from .raw_items import ItemSpoiler, Lines, joined, note_arrivals
+from .raw_orders import OrderSpoiler, order_columns
+from .schemas import SCHEMAS
+from .uuids import uuid_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .orders import Orders
+    from .pools import Pools
+    from .quality import DataQuality
+    from .schedules import Schedule, Window
+    from .streams import Ints, Streams
+    from .uuids import Cells
+
+
+Columns = dict[str, "pa.Array | Coded"]
+_NO_ROWS: Ints = np.zeros(0, dtype=np.int64)
+_COUNTED_AT_ONCE = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a batch, or of a slice of one."""
+
+    customers: pa.Table
+    products: pa.Table
+    orders: pa.Table
+    order_items: pa.Table
+    defects: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Orders `first` to `end - 1` of a window."""
+
+    window: Window
+    first: int
+    end: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the batch begins here."""
+        return self.first == self.window.first_row
+
+    @property
+    def orders(self) -> int:
+        """How many, before duplicates."""
+        return self.end - self.first
+
+    @property
+    def opens_shop(self) -> bool:
+        """Whether the customers and products the shop opens with come with this slice."""
+        return self.is_first and self.window.number == 0
+
+    def before(self) -> Iterator[Slice]:
+        """The rest of the batch before this slice, in slices of a size that fits into memory."""
+        for first in range(self.window.first_row, self.first, _COUNTED_AT_ONCE):
+            yield Slice(self.window, first, min(first + _COUNTED_AT_ONCE, self.first))
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the batch ends here."""
+        return self.end == self.window.end_row
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Clean orders a slice may deliver, with all their items."""
+
+    orders: Orders
+    baskets: Baskets
+    items: Items
+
+
+class Maker:
+    """Makes any slice of any batch of one schedule."""
+
+    def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools) -> None:
+        self._streams, self._quality, self._schedule, self._pools = streams, quality, schedule, pools
+        self._lateness = Lateness(streams, quality, schedule)
+        self._order_spoiler = OrderSpoiler(streams, quality, pools)
+        self._item_spoiler = ItemSpoiler(streams, quality, pools)
+
+    def tables(self, piece: Slice, *, encoded: bool = False) -> Tables:
+        """The rows of a slice; `encoded` leaves repeated text as dictionary arrays."""
+        candidates = self._candidates(piece)
+        orders_before, items_before = self._delivered_before(piece)
+        customers, entries = self._customers(piece)
+        orders, order_entries = self._orders(piece, candidates, orders_before)
+        items, item_entries = self._items(piece, candidates, items_before)
+        return Tables(
+            _table("customers", customers, piece.window, encoded=encoded),
+            _table("products", self._products(piece), piece.window, encoded=encoded),
+            _table("orders", orders, piece.window, encoded=encoded),
+            _table("order_items", items, piece.window, encoded=encoded),
+            ledger(entries + order_entries + item_entries),
+        )
+
+    def _first_candidate(self, piece: Slice) -> int:
+        reach = 0 if self._quality.keeps_order else REACH
+        return max(piece.window.first_row, piece.first - reach)
+
+    def _candidates(self, piece: Slice) -> _Candidates:
+        first = self._first_candidate(piece)
+        baskets = make_baskets(self._streams, first, piece.end)
+        return _Candidates(
+            make_orders(self._streams, self._schedule, piece.window, first, piece.end),
+            baskets,
+            make_items(self._streams, self._pools, baskets.item_rows, baskets.order_rows),
+        )
+
+    def _customers(self, piece: Slice) -> tuple[Columns, list[Entries]]:
+        first, end = CUSTOMERS.between(piece.first, piece.end, opening=piece.opens_shop)
+        earliest, _ = CUSTOMERS.between(piece.window.first_row, piece.end, opening=piece.window.number == 0)
+        columns = customer_columns(self._streams, self._schedule, piece.window, first, end)
+        rows = np.arange(first, end)
+        missing = chosen(self._streams, "customers.null.email", self._quality.null_rate, rows)
+        at = np.flatnonzero(missing)
+        notes = Notes("customers")
+        notes.add("null", "email", at, columns["email"].take(pa.array(at)))
+        columns["email"] = pc.if_else(pa.array(missing), None, columns["email"])
+        joined_with = np.maximum(CUSTOMERS.first_order(rows), piece.window.first_row) - piece.window.first_row
+        delivered = Delivered(
+            piece.window.number, Deliveries.in_order(rows), first - earliest, columns["customer_id"], joined_with
+        )
+        return columns, delivered.entries(notes)
+
+    def _products(self, piece: Slice) -> Columns:
+        first, end = PRODUCTS.between(piece.first, piece.end, opening=piece.opens_shop)
+        return product_columns(self._streams, self._schedule, piece.window, first, end)
+
+    def _orders(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, list[Entries]]:
+        amounts = totals(candidates.items.subtotal, candidates.baskets)
+        raw, notes = self._order_spoiler.spoil(candidates.orders, amounts, piece.window)
+        deliveries = self._order_deliveries(piece)
+        columns = order_columns(self._order_spoiler.deliver(raw, deliveries, piece.window))
+        delivered = Delivered(piece.window.number, deliveries, before, columns["order_id"], deliveries.place)
+        return columns, delivered.entries(notes)
+
+    def _order_deliveries(self, piece: Slice) -> Deliveries:
+        rows = np.arange(self._first_candidate(piece), piece.end)
+        places = rows - piece.window.first_row
+        last = piece.window.orders - 1
+        deliveries = schedule_deliveries(self._streams, self._quality, "orders", rows, places, last)
+        first = piece.first - piece.window.first_row
+        return deliveries.within(first, last + 1 if piece.is_last else first + piece.orders)
+
+    def _items(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, list[Entries]]:
+        sent = self._lateness.arriving(piece.window) if piece.is_last else []
+        arrivals = self._item_spoiler.arrivals(sent)
+        plan = self._item_plan(piece, candidates.baskets, arrivals.lines.rows if arrivals else _NO_ROWS)
+        lines, order_ids = joined(self._own_lines(candidates, plan), arrivals, self._order_ids(candidates.orders))
+        notes = Notes("order_items")
+        note_arrivals(notes, arrivals)
+        spoiled = self._item_spoiler.spoil(lines, order_ids, piece.end - 1, notes)
+        columns = spoiled.delivered(plan.deliveries)
+        anchors = plan.orders_at(plan.deliveries.place, piece.window)
+        delivered = Delivered(piece.window.number, plan.deliveries, before, columns["order_item_id"], anchors)
+        return columns, [*delivered.entries(notes), *self._withheld(piece, plan)]
+
+    def _own_lines(self, candidates: _Candidates, plan: ItemPlan) -> Lines:
+        baskets, orders = candidates.baskets, candidates.orders
+        order = np.repeat(np.arange(len(orders.placed)), baskets.sizes)
+        every = Lines(baskets.item_rows, order, orders.placed[order], candidates.items)
+        return every.taking(plan.on_time) if len(plan.withheld.items) else every
+
+    def _order_ids(self, orders: Orders) -> Cells:
+        return uuid_text(self._streams["orders.id"].words(orders.first, len(orders.placed), 2))
+
+    def _item_plan(self, piece: Slice, baskets: Baskets, arrivals: Ints) -> ItemPlan:
+        return plan_items(self._streams, self._quality, self._lateness, piece, baskets, arrivals)
+
+    def _withheld(self, piece: Slice, plan: ItemPlan) -> list[Entries]:
+        late = plan.withheld
+        late = late.taking(np.flatnonzero(late.orders >= piece.first))
+        if not len(late.items):
+            return []
+        keys = uuids(uuid_text(self._streams["order_items.id"].at(late.items, 2)))
+        places = late.items - plan.first_item_of_batch
+        anchors = late.orders - piece.window.first_row
+        targets = as_text(pa.array(late.target))
+        return [lines("order_items", piece.window.number, "withheld", None, anchors, places, keys, targets)]
+
+    def _delivered_before(self, piece: Slice) -> tuple[int, int]:
+        """How many orders and order items of the batch are delivered before this slice."""
+        orders = items = 0
+        for earlier in piece.before():
+            baskets = make_baskets(self._streams, self._first_candidate(earlier), earlier.end)
+            orders += len(self._order_deliveries(earlier).place)
+            items += len(self._item_plan(earlier, baskets, _NO_ROWS).deliveries.place)
+        return orders, items
+
+
+def _table(name: str, columns: Columns, window: Window, *, encoded: bool) -> pa.Table:
+    """Columns in the schema's order, with the technical ones."""
+    rows = len(next(iter(columns.values())))
+    arrays = [column.array(encoded=encoded) if isinstance(column, Coded) else column for column in columns.values()]
+    arrays += [pa.array(np.full(rows, window.number)), instants(np.full(rows, window.end))]
+    if encoded:
+        return pa.Table.from_arrays(arrays, names=SCHEMAS[name].names)
+    return pa.Table.from_arrays(arrays, schema=SCHEMAS[name])

@@ -1,0 +1,96 @@
+"""Random numbers addressed by seed, stream name and row.
+
+A stream is Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) under a key of its
+own. Row r of a stream that is w words wide is words r*w .. r*w+w-1 of the keystream, so any row can be drawn alone, in
+any order, by anyone. Only raw 64-bit words are used: NumPy promises that the bits of Philox never change, and
+promises nothing of the kind for the methods of `Generator`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.random import Philox
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+    Mask = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+MAPPING_VERSION = 1
+"""Raised whenever any seed gives other bytes than before; it is part of every key."""
+
+_WORDS_PER_COUNTER = 4
+_WORTH_A_JUMP = 4096
+"""Setting up a generator costs as much as drawing about this many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One endless column of random 64-bit words."""
+
+    key: int
+
+    def words(self, first: int, rows: int, width: int = 1) -> Words:
+        """Rows `first` to `first + rows`: shape (rows,), or (rows, width) where width is above 1."""
+        counter, skipped = divmod(first * width, _WORDS_PER_COUNTER)
+        raw = Philox(key=self.key, counter=counter).random_raw(skipped + rows * width)[skipped:]
+        return raw if width == 1 else raw.reshape(rows, width)
+
+    def at(self, rows: Ints, width: int = 1) -> Words:
+        """The given rows, which must be ascending; where they lie far apart, what is between is not drawn."""
+        if not len(rows) or int(rows[-1] - rows[0]) + 1 == len(rows):
+            return self.words(int(rows[0]) if len(rows) else 0, len(rows), width)
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) > _WORTH_A_JUMP) + 1)
+        return np.concatenate([self._within(run, width) for run in runs])
+
+    def _within(self, run: Ints, width: int) -> Words:
+        first = int(run[0])
+        return self.words(first, int(run[-1]) - first + 1, width)[run - first]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """All streams of one seed, by name."""
+
+    seed: int
+
+    def __getitem__(self, name: str) -> Stream:
+        return _stream(self.seed, name)
+
+
+@lru_cache(maxsize=4096)
+def _stream(seed: int, name: str) -> Stream:
+    address = f"pytest-floe synthetic {MAPPING_VERSION} {seed} {name}"
+    return Stream(int.from_bytes(blake2b(address.encode(), digest_size=16).digest(), "little"))
+
+
+def uniform(words: Words) -> Floats:
+    """Numbers in [0, 1) from the upper 53 bits of each word."""
+    fractions: Floats = (words >> np.uint64(11)).astype(np.float64)
+    fractions *= 2.0**-53
+    return fractions
+
+
+def bits(words: Words, lowest: int, count: int) -> NDArray[np.intp]:
+    """`count` bits of each word from bit `lowest` upwards, as indices into a table of 2**count entries."""
+    return ((words >> np.uint64(lowest)) & np.uint64((1 << count) - 1)).astype(np.intp)
+
+
+def chance(words: Words, rate: float) -> Mask:
+    """True with probability `rate` for each word; 0 and 1 are exact."""
+    if rate >= 1:
+        return np.ones(len(words), dtype=np.bool_)
+    return words < np.uint64(int(rate * 2.0**64))
+
+
+def scaled(words: Words, limits: Ints) -> Ints:
+    """Whole numbers in [0, limit) for each word, from its upper 53 bits."""
+    return (uniform(words) * limits).astype(np.int64)

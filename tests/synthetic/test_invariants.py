@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_floe.synthetic import Ecommerce
+from pytest_floe.synthetic.schemas import COLUMNS, SCHEMAS
+
+from .oracle import ENTITIES, together, violations
+
+seeds = st.integers(0, 2**64 - 1)
+spans = st.sampled_from([timedelta(seconds=1), timedelta(minutes=5), timedelta(days=1), timedelta(days=40)])
+starts = st.datetimes(datetime(1990, 1, 1), datetime(2080, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(seeds, starts, spans, st.integers(0, 400), st.integers(1, 6))
+def test_clean_batches_of_equal_size_keep_every_invariant(seed, start, span, orders, batches):
+    shop = Ecommerce(seed=seed, start=start, batch_span=span)
+    assert violations(list(shop.batches(0, batches, orders=orders))) == {}
+
+
+@given(seeds, starts, spans, st.floats(0.001, 5000), st.integers(1, 6))
+def test_clean_batches_along_the_curve_keep_every_invariant(seed, start, span, per_batch, batches):
+    shop = Ecommerce(seed=seed, start=start, batch_span=span)
+    per_day = per_batch * (timedelta(days=1) / span)
+    assert violations(list(shop.batches(0, batches, orders_per_day=min(per_day, 1e9)))) == {}
+
+
+@given(seeds, st.integers(0, 3000), st.integers(1, 1000))
+def test_a_clean_history_keeps_every_invariant(seed, orders, size):
+    batches = list(Ecommerce(seed=seed).history(orders=orders, days=30, batch_size=size).batches())
+    assert violations(batches) == {}
+    assert sum(len(batch.orders) for batch in batches) == orders
+
+
+@pytest.mark.parametrize("table", [*ENTITIES, "defects"])
+def test_every_table_has_the_documented_schema_even_when_empty(table):
+    for batch in (Ecommerce().batch(0, orders=0), Ecommerce().batch(3, orders=50)):
+        assert getattr(batch, table).schema == SCHEMAS[table]
+    assert all(column.meaning for column in COLUMNS[table])
+
+
+@given(seeds, spans, st.integers(0, 500), st.integers(0, 10_000))
+def test_a_batch_covers_its_window_with_the_exact_number_of_orders(seed, span, orders, number):
+    shop = Ecommerce(seed=seed, batch_span=span)
+    batch = shop.batch(number, orders=orders)
+    begin = shop.start + number * span
+    dates = batch.orders["order_date"].to_pylist()
+    assert len(dates) == orders
+    assert all(begin <= date < begin + span for date in dates)
+    assert set(batch.orders["_ingested_at"].to_pylist()) <= {begin + span}
+    assert set(batch.orders["_batch_id"].to_pylist()) <= {number}
+
+
+@given(seeds, st.integers(1, 60), st.integers(1, 60))
+def test_without_defects_only_times_depend_on_how_many_orders_a_batch_has(seed, small, large):
+    shop = Ecommerce(seed=seed)
+    timed = {"status", "order_date", "shipped_date", "updated_at", "created_at", "_batch_id", "_ingested_at"}
+    for table in ENTITIES:
+        many = together(shop.batches(0, large, orders=small), table)
+        few = together(shop.batches(0, small, orders=large), table)
+        assert many.drop_columns(list(timed & set(many.column_names))).equals(
+            few.drop_columns(list(timed & set(few.column_names)))
+        )
+
+
+@given(seeds, st.integers(1, 2000), st.integers(1, 500), st.integers(1, 500))
+def test_a_history_depends_on_the_batch_size_in_nothing_but_what_is_reckoned_to_delivery(seed, orders, one, other):
+    shop = Ecommerce(seed=seed)
+    reckoned = {"_batch_id", "_ingested_at"}
+    for table in ENTITIES:
+        tables = [
+            together(shop.history(orders=orders, days=10, batch_size=size).batches(), table) for size in (one, other)
+        ]
+        drop = reckoned | ({"status", "shipped_date", "updated_at"} if table == "orders" else set())
+        first, second = (t.drop_columns([c for c in t.column_names if c in drop]) for t in tables)
+        assert first.equals(second)
