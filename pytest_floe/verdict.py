@@ -55,7 +55,7 @@ class Judge:
             "cause": head.cause if head else None,
             "step": broken if finding else None,
             "steps": _steps(probe),
-            "scope": None if finding else "read-write" if probe.write else "read-only",
+            "scope": None if finding else _scope(probe),
             "principal": probe.known_as or identity.principal,
             "notices": [self._notice(identity, notice) for notice in notices],
             "left_behind": left,
@@ -142,6 +142,13 @@ class Judge:
         if isinstance(value, str):
             return value if value == self.scrubber.scrub_data(value) else self._shown(value)
         return value if isinstance(value, bool | int | float | Notice | None) else self._shown(str(value))
+
+
+def _scope(probe: Probe) -> str:
+    """Return what a green result verified; a check that could not write after all says so as a fact."""
+    if any(warning.cause == "config.object_not_given" for warning in probe.warnings):
+        return "read-only"
+    return str(probe.facts.get("scope", "read-write" if probe.write else "read-only"))
 
 
 #: Fields whose values the schema or the configuration fixes.
