@@ -21,7 +21,7 @@ from pytest_floe.report.models import PreflightReport
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCHEMES = {"page.png": 1, "page-dark.png": 0}  # Blink's preferredColorScheme: 0 dark, 1 light
-WINDOW = "1080,1190"
+WINDOW = "1080,1184"
 
 CHARACTER, LINE, MARGIN = 8.4, 21, 20  # pixels at a font size of 14
 COLOURS = {"green": "#74cf98", "yellow": "#eab04a", "red": "#ff958b"}

@@ -68,7 +68,7 @@ def _partly_covered(checks: list[PreflightResult]) -> Iterator[Gap]:
     )
     yield from _gap(
         "Writing and deleting",
-        "Checked read-only: logging in and reading were verified, nothing else.",
+        "Checked read-only: nothing was created, changed or deleted.",
         checks,
         lambda check: check.status != "error" and check.details.scope == "read-only",
     )

@@ -21,19 +21,23 @@ _WORDS = {
     "ok": ("ok", "ok"),
 }
 _NAME_LIMIT = 120
-_TEXT_LIMITS = (200, 1000)
-_TEXT_OF_ALL_CHECKS = 20_000
+_FITS_A_STEP = 16  # characters in a column of the page's ladder of steps
+_TEXT_LIMITS = (1000, 300, 100, 60)  # characters, tried in turn until the page is small enough
+_SMALL = 200_000  # bytes, for up to a hundred checks
 
 
 def render(report: PreflightReport) -> str:
     """Return the readiness page of ``report``.
 
     Every value is made plain text, shortened and escaped on its way into the page, whatever the template does with
-    it. The more checks there are, the shorter a text may be, so that a hundred checks stay under 200 kB.
+    it. A hundred checks stay under 200 kB: where they would not, texts are cut shorter.
     """
-    shortest, longest = _TEXT_LIMITS
-    limit = max(shortest, min(longest, _TEXT_OF_ALL_CHECKS // max(1, len(report.checks))))
-    return _environment(limit).get_template("page.html.j2").render(page=Page(report))
+    page, allowed = Page(report), max(_SMALL, _SMALL * len(report.checks) // 100)
+    for limit in _TEXT_LIMITS:
+        html = _environment(limit).get_template("page.html.j2").render(page=page)
+        if len(html.encode()) < allowed:
+            break
+    return html
 
 
 def _environment(limit: int) -> Environment:
@@ -55,11 +59,13 @@ def _name(value: str) -> str:
 
 
 def _breakable(value: str) -> Markup:
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[.#/])", _name(value)))
+    text = _name(value)
+    parts = re.split(r"(?<=[.#])", text) if len(text) > _FITS_A_STEP else [text]
+    return Markup("<wbr>").join(map(escape, parts))
 
 
 def _milliseconds(duration: int) -> Markup:
-    return Markup(f"{duration:,}&nbsp;ms")  # noqa: S704 - digits and commas
+    return Markup(f"{duration:,}\N{NO-BREAK SPACE}ms")  # noqa: S704 - digits and commas
 
 
 def _shown(value: Any, *, limit: int) -> Any:
