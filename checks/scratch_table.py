@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from pytest_floe import Finding, Probe
 
+PREFIX = "floe-preflight-"
 #: How a plan shows a name that holds time and run.
-PATTERN = "floe-preflight-*"
+PATTERN = f"{PREFIX}*"
 #: Canaries in a SQL ``LIKE``.
-LIKE = "floe-preflight-%"
+LIKE = f"{PREFIX}%"
 #: A removal has its own time: it must also work after the check's own has run out.
 REMOVAL_SECONDS = 10.0
 
@@ -48,6 +49,11 @@ def fill(probe: Probe, run: Run, table: str, explain: Callable[[str], Explain]) 
     with probe.step("operate.write", explain("authorize.write_denied")):
         run(f"INSERT INTO {table} VALUES (1, {literal(probe.signature)})")  # noqa: S608 - quoted by this module
     with probe.step("operate.read", explain("authorize.read_denied")):
-        found = [tuple(row) for row in run(f"SELECT id, note FROM {table}")]  # noqa: S608
-        if found != [(1, probe.signature)]:
-            probe.fail("operate.wrong_content", f"wrote one row to {table}, read back {str(found)[:200]}", table)
+        compare(run(f"SELECT id, note FROM {table}"), probe, table)  # noqa: S608
+
+
+def compare(rows: Rows, probe: Probe, table: str) -> None:
+    """Raise a finding unless ``rows`` is the one row that was written."""
+    found = [tuple(row) for row in rows]
+    if found != [(1, probe.signature)]:
+        probe.fail("operate.wrong_content", f"wrote one row to {table}, read back {str(found)[:200]}", table)

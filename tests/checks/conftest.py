@@ -12,6 +12,8 @@ import pytest
 from pytest_floe import Finding, Probe
 from pytest_floe.registry import find
 from tests.faults.certificates import certificates  # noqa: F401
+from tests.servers.azurite import azurite  # noqa: F401
+from tests.servers.bigquery import bigquery_server  # noqa: F401
 from tests.servers.gcs import gcs_server  # noqa: F401
 from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
 from tests.servers.postgres import postgres, postgres_tls  # noqa: F401

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,8 @@ import pytest
 import trino.dbapi
 import trustme
 from platformdirs import user_cache_path
+
+from tests.servers.environment import free_port
 
 VERSION = "476"
 NEEDED_JAVA = 24
@@ -255,9 +256,3 @@ def has_started(server: TrinoServer) -> bool:
             return json.load(answer)["starting"] is False
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -1,0 +1,69 @@
+"""Virtual environments for servers whose requirements contradict those of the project."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from platformdirs import user_cache_path
+
+READY_WITHIN = 60.0
+
+
+def environment(name: str, *requirements: str) -> Path:
+    """Return the folder of an environment that holds ``requirements``, made on first use, or skip with pip's reason."""
+    home = user_cache_path("pytest-floe") / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
+    made = home / "made"
+    if made.is_file() and made.read_text() == "\n".join(requirements):
+        return home
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+    command = [home / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"pip could not install {' '.join(requirements)}: {done.stderr[-300:]}")
+    made.write_text("\n".join(requirements))
+    return home
+
+
+@contextmanager
+def running(command: list[str | Path], ready: str, env: Mapping[str, str]) -> Iterator[None]:
+    """Run a server until the end of the block, from when it answers at the URL ``ready``, whatever it answers."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        try:
+            wait_for(ready, process)
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something answers at ``url``."""
+    deadline = time.monotonic() + READY_WITHIN
+    while True:
+        try:
+            urlopen(url, timeout=5).close()
+        except HTTPError:
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{process.args} did not come up at {url}")
+            time.sleep(0.05)
+        else:
+            return
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
