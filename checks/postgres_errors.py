@@ -1,0 +1,75 @@
+"""What PostgreSQL's errors mean: SQLSTATE to cause, and the text of a refused login to SQLSTATE.
+
+libpq gives the SQLSTATE of a failed statement, but only the text of a failed login, and that text is in the
+language of the server (``lc_messages``). So a login is judged by what no translation changes as far as there is
+such a thing: names of files, keywords and objects, whether the server took a password, and PQping. English texts
+say the rest.
+
+Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+from __future__ import annotations
+
+import re
+
+_CAUSES = {
+    "28P01": "authenticate.rejected",
+    "28000": "authenticate.rejected",
+    "3D000": "operate.not_found",
+    "3F000": "operate.not_found",
+    "42501": "authorize.denied",
+    "25006": "operate.read_only",
+    "53100": "operate.out_of_space",
+    "53300": "operate.exhausted",
+    "57014": "timeout",
+}
+_CLASSES = {
+    "53": "operate.exhausted",
+    "57": "operate.not_ready",
+    "58": "operate.server_error",
+    "XX": "operate.server_error",
+}
+
+PG_HBA = "pg_hba.conf"
+#: In this order: where libpq tried twice (with and without TLS), a refusal by pg_hba.conf says the least.
+_TEXTS = (
+    (r"the database system is", "57P03"),
+    (r"too many (clients|connections)|connection slots|\bSUPERUSER\b|pg_use_reserved_connections", "53300"),
+    (r"\bCONNECT\b", "42501"),
+    (r'database ".*" does not exist', "3D000"),
+    (r'password authentication failed|role ".*" (does not exist|is not permitted)|client certificate', "28P01"),
+    (r"pg_hba\.conf", PG_HBA),
+)
+_ATTEMPT = re.compile(r"connection to server .*? failed: ", re.DOTALL)
+_FROM_SERVER = re.compile(r"^\w+:  ")  # a severity, in any language; libpq's own messages have none
+
+
+def cause_of(sqlstate: str) -> str | None:
+    """Return the cause of an SQLSTATE, or None where it says nothing of the service."""
+    return _CAUSES.get(sqlstate) or _CLASSES.get(sqlstate[:2])
+
+
+def refusal(text: str, user: str | None, database: str | None) -> tuple[str | None, str]:
+    """Return SQLSTATE (or ``PG_HBA``) and sentence of a login that failed with ``text``.
+
+    The SQLSTATE is None if the text is not the server's, and empty if the server said something unknown.
+    """
+    attempts = [" ".join(said.split()) for said in _ATTEMPT.split(text)[1:]] or [" ".join(text.split())]
+    for pattern, state in _TEXTS:
+        for said in attempts:
+            if re.search(pattern, said):
+                return state, said
+    if not any(map(_FROM_SERVER.match, _ATTEMPT.split(text)[1:])):
+        return None, attempts[0]
+    return _from_names(attempts[0], user, database), attempts[0]
+
+
+def _from_names(said: str, user: str | None, database: str | None) -> str:
+    """Tell from the names in a translated sentence what it is about: the role or, without one, the database."""
+    if _names(said, user):
+        return "28P01"
+    return "3D000" if _names(said, database) else ""
+
+
+def _names(said: str, name: str | None) -> bool:
+    return bool(name and re.search(rf"[^\w\s-]{re.escape(name)}[^\w\s-]", said))  # in the quotes of any language

@@ -1,0 +1,83 @@
+"""What a PostgreSQL server says of itself: is it the primary, who may still come in, what may the role use?"""
+
+from __future__ import annotations
+
+from pytest_floe import Probe
+
+from .postgres_login import Login
+
+FEW_CONNECTIONS = 5
+
+_RECOVERY = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool"
+# The superuser's share, and since version 16 that of pg_use_reserved_connections, are not the workload's.
+_CONNECTIONS_LEFT = """
+SELECT allowed - used, limited_by FROM (
+    SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+           - coalesce(current_setting('reserved_connections', true), '0')::int,
+           (SELECT sum(numbackends)::int FROM pg_stat_database), 'max_connections'
+    UNION ALL
+    SELECT datconnlimit, pg_stat_get_db_numbackends(oid), 'the limit of database ' || datname
+      FROM pg_database WHERE datname = current_database() AND datconnlimit >= 0
+    UNION ALL
+    SELECT rolconnlimit, (SELECT count(*)::int FROM pg_stat_activity WHERE usename = rolname),
+           'the limit of role ' || rolname
+      FROM pg_roles WHERE rolname = session_user AND rolconnlimit >= 0
+) AS limits (allowed, used, limited_by) ORDER BY 1 LIMIT 1
+"""
+_VALID_UNTIL = """
+SELECT to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), rolvaliduntil < now() + '14 days'
+  FROM pg_roles WHERE rolname = session_user AND isfinite(rolvaliduntil)
+"""
+_USAGE = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s"
+
+
+def note_expiry(probe: Probe, login: Login) -> None:
+    """Note when the password ends; warn if that is within 14 days."""
+    if not login.took_password:
+        return
+    with probe.step("authenticate.expiry", login.explain()):
+        for ends, soon in login.run(_VALID_UNTIL):
+            probe.fact(password_expires=ends)
+            if soon:
+                probe.warn(
+                    "authenticate.expires_soon",
+                    f"the password of role {login.role} expires {ends}",
+                    f"role {login.role}",
+                )
+
+
+def see_primary(probe: Probe, login: Login) -> None:
+    """Fail unless the server takes writes from this role."""
+    with probe.step("operate.primary", login.explain()):
+        [(recovering, read_only)] = login.run(_RECOVERY)
+        if recovering:
+            probe.fail("operate.read_only", "the server is in recovery: it is a replica", probe.endpoint)
+        if read_only:
+            probe.fail(
+                "operate.read_only", "transactions are read-only here", f"default_transaction_read_only of {login.role}"
+            )
+
+
+def count_connections_left(probe: Probe, login: Login) -> int:
+    """Return how many more connections the tightest limit allows; warn if they are few."""
+    with probe.step("operate.connections", login.explain()):
+        [(left, limited_by)] = login.run(_CONNECTIONS_LEFT)
+        probe.fact(connections_left=left, connections_limited_by=limited_by)
+        if left < FEW_CONNECTIONS:
+            probe.warn("operate.exhausted", f"{left} connections left, as {limited_by} allows", str(limited_by))
+        return int(str(left))
+
+
+def see_schema(probe: Probe, login: Login, schema: str) -> None:
+    """Fail unless ``schema`` is there and the role may use it."""
+    with probe.step("authorize.schema", login.explain()):
+        found = login.run(_USAGE, schema)
+        if not found:
+            missing = f"schema {schema} in database {login.database}"
+            probe.fail("operate.not_found", f"there is no {missing}", missing)
+        if found[0][0] is not True:
+            probe.fail(
+                "authorize.read_denied",
+                f"{login.role} may not use schema {schema}",
+                f"USAGE ON SCHEMA {schema} TO {login.role}",
+            )
