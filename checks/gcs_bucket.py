@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pytest_floe import Finding
 
 from . import object_storage
-from .object_storage import Entry, Explain, Refusal, Verb
+from .object_storage import Bucket, Entry, Explain, Refusal, Verb
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _CAUSES = {
 }
 
 
-class GcsBucket:
+class GcsBucket(Bucket):
     """The bucket ``name`` through ``client``.
 
     ``grant`` names the permission of a verb, ``who`` says whose credentials these are, ``remaining`` the seconds left.
@@ -63,9 +63,10 @@ class GcsBucket:
                 return "the bucket puts a hold on every new object"
         return None
 
-    def write(self, key: str, body: bytes) -> None:
+    def write(self, key: str, body: bytes, made: Callable[[], None]) -> None:
         """Upload the object."""
         self._bucket.blob(key).upload_from_string(body, content_type="text/plain", **self._once)
+        made()
 
     def read(self, key: str) -> bytes:
         """Download the object."""

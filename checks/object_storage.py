@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, Protocol
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pytest_floe import Finding, Probe
@@ -46,32 +47,44 @@ class Refusal:
     text: str
 
 
-class Bucket(Protocol):
+class Bucket(ABC):
     """One bucket or container as its SDK reaches it. Keys are full object names; errors are the SDK's own."""
 
     url: str
 
+    @abstractmethod
     def objects(self, prefix: str) -> list[Entry]:
-        """Return the first page of objects under ``prefix``."""
+        """Return the first page of objects whose keys begin with ``prefix``."""
 
+    def exists(self, key: str) -> bool:
+        """Tell whether the store shows an object ``key``."""
+        return any(entry.key == key for entry in self.objects(key))
+
+    @abstractmethod
     def retention(self) -> str | None:
         """Say why nothing written here could be removed, as far as the principal may know; None if it can be."""
 
-    def write(self, key: str, body: bytes) -> None:
-        """Create the object ``key``."""
+    @abstractmethod
+    def write(self, key: str, body: bytes, made: Callable[[], None]) -> None:
+        """Create the object ``key``; call ``made`` as soon as the store confirmed that there is something."""
 
+    @abstractmethod
     def read(self, key: str) -> bytes:
         """Return the whole object."""
 
+    @abstractmethod
     def read_byte(self, key: str) -> None:
         """Read the first byte of an object, however large it is."""
 
+    @abstractmethod
     def delete(self, key: str) -> None:
         """Delete the object as a workload does; succeeds if there is none."""
 
+    @abstractmethod
     def purge(self, key: str) -> list[str]:
         """Remove versions and markers that deleting left behind; return those that stay, each with the reason."""
 
+    @abstractmethod
     def explain(self, verb: Verb) -> Explain:
         """Return what maps the SDK's errors of an operation to findings."""
 
@@ -88,14 +101,17 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
 
 
-def finding(refusal: Refusal, verb: Verb, *, causes: Mapping[str, str], grant: str, subject: str) -> Finding:
+def finding(
+    refusal: Refusal, verb: Verb, *, causes: Mapping[str, str], grant: str, subject: str, asked: str | None = None
+) -> Finding:
     """Return the finding for what the store answered.
 
     ``causes`` maps the store's own codes to causes; the HTTP status decides where it has none. ``grant`` is the
-    permission that ``verb`` needs, ``subject`` fills the remedy of every other cause.
+    permission that ``verb`` needs, ``subject`` fills the remedy of every other cause. ``asked`` says what was asked for
+    where that was not the verb.
     """
     cause = causes.get(refusal.code) or _by_status(refusal.status, verb)
-    message = f"{verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
+    message = f"{asked or verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
     return Finding(cause, message[:300], grant if cause.startswith("authorize.") else subject)
 
 
@@ -148,14 +164,13 @@ def _round_trip(probe: Probe, bucket: Bucket, prefix: str) -> None:
     body = probe.signature.encode()
     canary = probe.canary(bucket.url + key, lambda: _remove(probe, bucket, key))
     with probe.step("operate.write", bucket.explain("write")):
-        bucket.write(key, body)
-        canary.made()
+        bucket.write(key, body, canary.made)
     with probe.step("operate.read", bucket.explain("read")):
         _compare(probe, bucket, key, body)
     with probe.step("operate.delete", bucket.explain("delete")):
         canary.remove()
     with probe.step("operate.nothing_left", bucket.explain("list")):
-        if any(entry.key == key for entry in bucket.objects(key)):
+        if bucket.exists(key):
             probe.fail("operate.not_removed", f"{key} is still listed after its deletion", bucket.url + key)
 
 

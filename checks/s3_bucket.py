@@ -12,7 +12,7 @@ from typing import Any
 from pytest_floe import Finding
 
 from . import object_storage
-from .object_storage import Entry, Explain, Refusal, Verb
+from .object_storage import Bucket, Entry, Explain, Refusal, Verb
 
 CAUSES = {
     **dict.fromkeys(
@@ -43,7 +43,7 @@ def refusal_of(error: Exception) -> Refusal | None:
     return Refusal(status, str(told.get("Code", "")), str(told.get("Message", "")))
 
 
-class S3Bucket:
+class S3Bucket(Bucket):
     """The bucket ``name`` through ``client``.
 
     ``grant`` names the permission of a verb, ``put`` holds further arguments of PutObject (encryption), ``who`` says
@@ -86,9 +86,10 @@ class S3Bucket:
         period = f"{rule['Days']} days" if rule.get("Days") else f"{rule.get('Years')} years"
         return f"object lock keeps every new object of {self._name} for {period} ({rule['Mode']})"
 
-    def write(self, key: str, body: bytes) -> None:
+    def write(self, key: str, body: bytes, made: Callable[[], None]) -> None:
         """Put the object, and remember the version it became."""
         self._remember(key, self._client.put_object(Bucket=self._name, Key=key, Body=body, **self._put))
+        made()
 
     def read(self, key: str) -> bytes:
         """Get the object."""

@@ -123,4 +123,4 @@ def _explain(error: Exception, settings: S3Settings) -> Finding | None:
         return None
     if refusal.status == HTTPStatus.FORBIDDEN and refusal.code not in CAUSES:
         return Finding("authorize.denied", refusal.text, f"sts:AssumeRole on {settings.role_arn}")
-    return object_storage.finding(refusal, "read", causes=CAUSES, grant="", subject=settings.login)
+    return object_storage.finding(refusal, "read", causes=CAUSES, grant="", subject=settings.login, asked="AssumeRole")

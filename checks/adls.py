@@ -1,0 +1,151 @@
+"""Is the container of the Azure storage account there, and may this principal list, write, read and delete in it?
+
+Accounts with a hierarchical namespace are asked through their DFS endpoint, all others through the blob endpoint.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
+
+from . import adls_session, object_storage
+from .adls_bucket import BlobContainer
+from .adls_hierarchical import Filesystem
+from .object_storage import Bucket, Verb
+
+_ROLES = {
+    "list": "Storage Blob Data Reader, or a SAS with permission l,",
+    "read": "Storage Blob Data Reader, or a SAS with permission r,",
+    "write": "Storage Blob Data Contributor, or a SAS with permissions cw,",
+    "delete": "Storage Blob Data Contributor, or a SAS with permission d,",
+}
+
+
+class AdlsSettings(Settings):
+    """Settings of a container, or file system, of an Azure storage account."""
+
+    flat: ClassVar[dict[str, str]] = {"storage_bucket": "container"}
+
+    container: str | None = setting(None, "Name of the container (file system).")
+    account: str | None = setting(None, "Name of the storage account.", env=("AZURE_STORAGE_ACCOUNT",))
+    endpoint: Url | None = setting(
+        None, "Address of the account, where it is not ACCOUNT.blob.core.windows.net.", env=("AZURE_STORAGE_ENDPOINT",)
+    )
+    prefix: str | None = setting(None, "Folder that the workload writes to; canaries are written there.")
+    hierarchical_namespace: bool | None = setting(
+        None, "Whether the account has one; the account is asked if not given."
+    )
+    account_key: Secret | None = setting(
+        None, "Shared key of the account.", env=("AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY")
+    )
+    sas_token: Secret | None = setting(None, "Shared access signature.", env=("AZURE_STORAGE_SAS_TOKEN",))
+    connection_string: Secret | None = setting(
+        None, "Account, endpoint and key in one.", env=("AZURE_STORAGE_CONNECTION_STRING",)
+    )
+    tenant_id: str | None = setting(None, "Entra tenant of the application.", env=("AZURE_TENANT_ID",))
+    client_id: str | None = setting(None, "Entra application, or managed identity.", env=("AZURE_CLIENT_ID",))
+    client_secret: Secret | None = setting(None, "Secret of the application.", env=("AZURE_CLIENT_SECRET",))
+    authority: Url | None = setting(None, "Entra's address in a sovereign cloud.", env=("AZURE_AUTHORITY_HOST",))
+    write: bool = setting(True, "Write a canary object, read it back and delete it.")
+
+    @model_validator(mode="after")
+    def _says_which_account(self) -> Self:
+        if not (self.account or self.endpoint or self.connected("AccountName") or self.connected("BlobEndpoint")):
+            raise ValueError("names no storage account: give account, endpoint or connection_string")
+        if self.client_secret and not (self.tenant_id and self.client_id):
+            raise ValueError("client_secret needs tenant_id and client_id")
+        return self
+
+    def connected(self, part: str) -> str | None:
+        """Return ``part`` of the connection string, such as AccountName."""
+        text = self.connection_string.get_secret_value() if self.connection_string else ""
+        parts = dict(item.split("=", 1) for item in text.split(";") if "=" in item)
+        return parts.get(part)
+
+    @property
+    def blob_url(self) -> str:
+        """URL of the account's blob service."""
+        return (self.endpoint or self.connected("BlobEndpoint") or self._derived("blob")).replace(".dfs.", ".blob.")
+
+    @property
+    def dfs_url(self) -> str:
+        """URL of the account's DFS service."""
+        return (self.endpoint or self.connected("DfsEndpoint") or self._derived("dfs")).replace(".blob.", ".dfs.")
+
+    @property
+    def account_name(self) -> str:
+        """Name of the account; emulators carry it in the path."""
+        parts = urlsplit(self.blob_url)
+        in_url = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+        return self.account or self.connected("AccountName") or in_url
+
+    @property
+    def folder(self) -> str:
+        """Prefix of every key."""
+        return object_storage.folder(self.prefix)
+
+    @property
+    def url(self) -> str:
+        """The container as a data engineer writes it."""
+        return f"abfss://{self.container}@{self.account_name}/"
+
+    @property
+    def login(self) -> str:
+        """Whose credentials are used, for a reader; of several the first, as Azure's command line does."""
+        if self.account_key or self.connected("AccountKey"):
+            return f"shared key of account {self.account_name}"
+        if self.sas_token or self.connected("SharedAccessSignature"):
+            return f"shared access signature for account {self.account_name}"
+        return f"application {self.client_id}" if self.client_secret else "the Azure credential chain"
+
+    def grant(self, verb: Verb) -> str:
+        """Return what ``verb`` needs."""
+        return f"{_ROLES[verb]} on {self.url}{self.folder}"
+
+    def _derived(self, service: str) -> str:
+        suffix = self.connected("EndpointSuffix") or "core.windows.net"
+        return f"https://{self.account or self.connected('AccountName')}.{service}.{suffix}"
+
+
+def plan(settings: AdlsSettings) -> Plan:
+    """Say what the check would touch."""
+    where = f"{settings.url}{settings.folder}"
+    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if settings.write else ("list", "read")
+    given = bool(settings.container)
+    services = dict.fromkeys(object_storage.address(url) for url in (settings.blob_url, settings.dfs_url))
+    return Plan(
+        endpoint=where.rstrip("/") if given else settings.account_name,
+        connects=tuple(services)[:1] if settings.hierarchical_namespace is False else tuple(services),
+        principal=settings.login,
+        reads=(where,) if given else (),
+        creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
+        needs=tuple(settings.grant(verb) for verb in verbs) if given else (),
+    )
+
+
+@check("storage", "adls", settings=AdlsSettings, plan=plan)
+def verify(settings: AdlsSettings, probe: Probe) -> None:
+    """Reach the account, log in, then list, write, read back and delete under the prefix."""
+    probe.driver("azure.storage.blob", "adls")
+    probe.driver("azure.storage.filedatalake", "adls")
+    probe.reach_url(settings.blob_url, ca_file=settings.ca_file)
+    login = adls_session.logged_in(settings, probe)
+    if not settings.container:
+        message = "the account was reached; no container was verified"
+        probe.warn("config.object_not_given", message, "container (storage_bucket)")
+        return
+    hierarchical = adls_session.is_hierarchical(settings, login, probe)
+    if hierarchical and settings.dfs_url != settings.blob_url:
+        probe.reach_url(settings.dfs_url, ca_file=settings.ca_file)
+    probe.fact(hierarchical_namespace=hierarchical)
+    object_storage.verify(probe, _bucket(settings, login, probe, hierarchical=hierarchical), settings.folder)
+
+
+def _bucket(settings: AdlsSettings, login: adls_session.Login, probe: Probe, *, hierarchical: bool) -> Bucket:
+    client = adls_session.client(settings, login, probe, hierarchical=hierarchical)
+    kind = Filesystem if hierarchical else BlobContainer
+    return kind(client, url=settings.url, grant=settings.grant, who=settings.login)
