@@ -5,6 +5,7 @@ Accounts with a hierarchical namespace are asked through their DFS endpoint, all
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -31,9 +32,13 @@ class AdlsSettings(Settings):
     flat: ClassVar[dict[str, str]] = {"storage_bucket": "container"}
 
     container: str | None = setting(None, "Name of the container (file system).")
-    account: str | None = setting(None, "Name of the storage account.", env=("AZURE_STORAGE_ACCOUNT",))
+    account: str | None = setting(
+        None, "Name of the storage account.", env=("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME")
+    )
     endpoint: Url | None = setting(
-        None, "Address of the account, where it is not ACCOUNT.blob.core.windows.net.", env=("AZURE_STORAGE_ENDPOINT",)
+        None,
+        "Address of the account, where it is not ACCOUNT.blob.core.windows.net.",
+        env=("AZURE_STORAGE_SERVICE_ENDPOINT",),
     )
     prefix: str | None = setting(None, "Folder that the workload writes to; canaries are written there.")
     hierarchical_namespace: bool | None = setting(
@@ -46,10 +51,21 @@ class AdlsSettings(Settings):
     connection_string: Secret | None = setting(
         None, "Account, endpoint and key in one.", env=("AZURE_STORAGE_CONNECTION_STRING",)
     )
-    tenant_id: str | None = setting(None, "Entra tenant of the application.", env=("AZURE_TENANT_ID",))
-    client_id: str | None = setting(None, "Entra application, or managed identity.", env=("AZURE_CLIENT_ID",))
-    client_secret: Secret | None = setting(None, "Secret of the application.", env=("AZURE_CLIENT_SECRET",))
-    authority: Url | None = setting(None, "Entra's address in a sovereign cloud.", env=("AZURE_AUTHORITY_HOST",))
+    tenant_id: str | None = setting(
+        None, "Entra tenant of the application.", env=("AZURE_TENANT_ID", "AZURE_STORAGE_TENANT_ID")
+    )
+    client_id: str | None = setting(
+        None, "Entra application, or managed identity.", env=("AZURE_CLIENT_ID", "AZURE_STORAGE_CLIENT_ID")
+    )
+    client_secret: Secret | None = setting(
+        None, "Secret of the application.", env=("AZURE_CLIENT_SECRET", "AZURE_STORAGE_CLIENT_SECRET")
+    )
+    authority: str | None = setting(None, "Entra's address in a sovereign cloud.", env=("AZURE_AUTHORITY_HOST",))
+    ca_file: Path | None = setting(
+        None,
+        "PEM file of the authorities to trust, instead of the system's; of the endpoint's only, where one is given.",
+        env=("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
     @model_validator(mode="after")
@@ -113,17 +129,14 @@ class AdlsSettings(Settings):
 
 def plan(settings: AdlsSettings) -> Plan:
     """Say what the check would touch."""
-    where = f"{settings.url}{settings.folder}"
-    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if settings.write else ("list", "read")
-    given = bool(settings.container)
-    services = dict.fromkeys(object_storage.address(url) for url in (settings.blob_url, settings.dfs_url))
-    return Plan(
-        endpoint=where.rstrip("/") if given else settings.account_name,
-        connects=tuple(services)[:1] if settings.hierarchical_namespace is False else tuple(services),
+    urls = (settings.blob_url,) if settings.hierarchical_namespace is False else (settings.blob_url, settings.dfs_url)
+    return object_storage.plan(
+        f"{settings.url}{settings.folder}" if settings.container else None,
+        account=settings.account_name,
+        connects=tuple(dict.fromkeys(object_storage.address(url) for url in urls)),
         principal=settings.login,
-        reads=(where,) if given else (),
-        creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
-        needs=tuple(settings.grant(verb) for verb in verbs) if given else (),
+        grant=settings.grant,
+        write=settings.write,
     )
 
 

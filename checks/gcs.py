@@ -40,7 +40,7 @@ class GcsSettings(Settings):
     ca_file: Path | None = setting(
         None,
         "PEM file of the authorities to trust, instead of the system's; of the endpoint's only, where one is given.",
-        env=("REQUESTS_CA_BUNDLE",),
+        env=("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
@@ -70,17 +70,14 @@ class GcsSettings(Settings):
 
 def plan(settings: GcsSettings) -> Plan:
     """Say what the check would touch."""
-    where = f"gs://{settings.bucket}/{settings.folder}"
-    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if settings.write else ("list", "read")
-    given = bool(settings.bucket)
-    service = object_storage.address(settings.address)
-    return Plan(
-        endpoint=where.rstrip("/") if given else service.partition("://")[2],
-        connects=(service,) if settings.anonymous else (service, google_login.ISSUER),
+    address = object_storage.address(settings.address)
+    return object_storage.plan(
+        f"gs://{settings.bucket}/{settings.folder}" if settings.bucket else None,
+        account=address.partition("://")[2],
+        connects=(address,) if settings.anonymous else (address, google_login.ISSUER),
         principal=settings.login,
-        reads=(where,) if given else (),
-        creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
-        needs=tuple(settings.grant(verb) for verb in verbs) if given else (),
+        grant=settings.grant,
+        write=settings.write,
     )
 
 

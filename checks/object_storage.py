@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Plan, Probe
 
 Verb = Literal["list", "read", "write", "delete"]
 Explain = Callable[[Exception], Finding | None]
@@ -99,6 +99,29 @@ def address(url: str) -> str:
     """Return ``url`` as scheme://host:port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def plan(
+    where: str | None,
+    *,
+    account: str,
+    connects: tuple[str, ...],
+    principal: str,
+    grant: Callable[[Verb], str],
+    write: bool,
+) -> Plan:
+    """Say what a check touches ``where`` (a URL with the prefix); None if only the ``account`` itself is known."""
+    if where is None:
+        return Plan(endpoint=account, connects=connects, principal=principal)
+    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if write else ("list", "read")
+    return Plan(
+        endpoint=where.rstrip("/"),
+        connects=connects,
+        principal=principal,
+        reads=(where,),
+        creates=(f"{where}{_CANARY}*",) if write else (),
+        needs=tuple(grant(verb) for verb in verbs),
+    )
 
 
 def finding(

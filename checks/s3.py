@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
@@ -43,7 +42,9 @@ class S3Settings(Settings):
     )
     kms_key_id: str | None = setting(None, "Key of that encryption.")
     ca_file: Path | None = setting(
-        None, "PEM file of the authorities to trust, instead of the system's.", env=("AWS_CA_BUNDLE",)
+        None,
+        "PEM file of the authorities to trust, instead of the system's.",
+        env=("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
@@ -85,17 +86,14 @@ class S3Settings(Settings):
 
 def plan(settings: S3Settings) -> Plan:
     """Say what the check would touch."""
-    address = settings.endpoint or f"https://s3.{settings.region or 'us-east-1'}.amazonaws.com"
-    where = f"s3://{settings.bucket}/{settings.folder}"
-    verbs: tuple[Verb, ...] = ("list", "read", "write", "delete") if settings.write else ("list", "read")
-    given = bool(settings.bucket)
-    return Plan(
-        endpoint=where.rstrip("/") if given else urlsplit(address).netloc,
-        connects=(object_storage.address(address),),
+    address = object_storage.address(settings.endpoint or f"https://s3.{settings.region or 'us-east-1'}.amazonaws.com")
+    return object_storage.plan(
+        f"s3://{settings.bucket}/{settings.folder}" if settings.bucket else None,
+        account=address.partition("://")[2],
+        connects=(address,),
         principal=settings.role_arn or settings.login,
-        reads=(where,) if given else (),
-        creates=(f"{where}floe-preflight-*",) if given and settings.write else (),
-        needs=tuple(settings.grant(verb) for verb in verbs) if given else (),
+        grant=settings.grant,
+        write=settings.write,
     )
 
 
