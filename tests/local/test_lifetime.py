@@ -20,22 +20,24 @@ from pytest_floe.local.state import StateFolder
 from tests.local.waiting import eventually
 
 GONE_WITHIN = 15.0
-#: Starts the platform, says what it started, and at Ctrl-C counts the servers that still take connections.
+#: Starts the platform, says what it started, and at Ctrl-C asks every server for an answer.
 OWNER = """
-import json, signal, socket, urllib.parse
+import json, signal, httpx, psycopg
 from pytest_floe.local.platform import LocalPlatform
 
 with LocalPlatform() as platform:
     said = platform.environment()
-    urls = (urllib.parse.urlsplit(url) for url in (said["catalog_uri"], said["s3"]["endpoint"]))
-    ports = [said["postgres_port"], *(url.port for url in urls)]
     try:
         print(json.dumps(said["duckdb"]["path"]), flush=True)
         signal.pause()
     except KeyboardInterrupt:
-        for port in ports:
-            socket.create_connection(("127.0.0.1", port), timeout=10).close()
-        print("all of them serve", flush=True)
+        assert httpx.get(said["catalog_uri"]).status_code == 404
+        assert httpx.get(said["s3"]["endpoint"]).status_code == 403
+        psycopg.connect(
+            host=said["postgres_host"], port=said["postgres_port"], dbname=said["postgres_database"],
+            user=said["postgres"]["user"], password=said["postgres"]["password"].get_secret_value(),
+        ).close()
+        print("all of them answer", flush=True)
 """
 
 
@@ -99,7 +101,7 @@ def test_a_killed_supervisor_takes_its_postgres_along(owner: Owner) -> None:
 def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(owner: Owner) -> None:
     os.killpg(owner.process.pid, signal.SIGINT)
     said, _ = owner.process.communicate(timeout=GONE_WITHIN)
-    assert said.strip() == "all of them serve"
+    assert said.strip() == "all of them answer"
     assert owner.all_gone()
 
 
@@ -109,7 +111,7 @@ def test_a_signal_to_every_process_of_the_job_leaves_the_servers_to_the_clean_up
         child.send_signal(signal.SIGTERM)
     owner.process.send_signal(signal.SIGINT)
     said, _ = owner.process.communicate(timeout=GONE_WITHIN)
-    assert said.strip() == "all of them serve"
+    assert said.strip() == "all of them answer"
     assert owner.all_gone()
 
 

@@ -57,7 +57,8 @@ def test_everything_listens_on_loopback_only(platform: LocalPlatform) -> None:
     assert listening == {"127.0.0.1"}
 
 
-def test_given_credentials_are_used_and_seen_in_no_process_list() -> None:
+def test_given_credentials_are_used_and_no_secret_is_seen_in_a_process_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{SENTINEL} of the user's own")
     secret = SecretStr(SENTINEL)
     credentials = Credentials(postgres_password=secret, s3_secret_access_key=secret, catalog_client_secret=secret)
     before = set(psutil.Process().children(recursive=True))
