@@ -382,6 +382,32 @@ def test_delete_denied_names_what_stays_there_too(run_check: RunCheck, dfs: DfsS
     assert outcome.left[0].startswith(f"abfss://lakefs@lake/{file} ")
 
 
+def test_read_only_reads_a_file_that_is_there(run_check: RunCheck, dfs: DfsServer) -> None:
+    dfs.put("wh/raw/part-0", "data")
+
+    granted = _check_hierarchical(run_check, dfs, "rl", write=False)
+    refused = _check_hierarchical(run_check, dfs, "l", write=False)
+
+    assert (granted.status, granted.message) == (
+        "ok",
+        "listed abfss://lakefs@lake/wh/raw/ and read from wh/raw/part-0",
+    )
+    assert (refused.status, refused.cause) == ("error", "authorize.read_denied")
+
+
+def test_leftovers_of_a_crashed_run_are_swept_there_too(run_check: RunCheck, dfs: DfsServer) -> None:
+    body, now = canary.signature("0badcafe"), datetime.now(UTC)
+    old = canary.name("0badcafe", "x", now - timedelta(hours=2))
+    young = canary.name("0badcafe", "x", now - timedelta(minutes=5))
+    for name in (old, young):
+        dfs.put(f"wh/raw/{name}", body)
+
+    outcome = _check_hierarchical(run_check, dfs)
+
+    assert (outcome.status, outcome.probe.swept) == ("ok", [old])
+    assert [name for name, path in dfs.paths.items() if not path.is_directory] == [f"wh/raw/{young}"]
+
+
 def test_what_soft_delete_keeps_is_said(run_check: RunCheck) -> None:
     with DfsServer(soft_delete=True) as careful:
         outcome = _check_hierarchical(run_check, careful)

@@ -325,6 +325,16 @@ def test_a_versioned_bucket_keeps_neither_version_nor_marker(lake: Lake, moto_s3
     assert moto_s3.everything_in(versioned) == []
 
 
+def test_a_bucket_whose_versioning_is_suspended_keeps_no_marker(lake: Lake, moto_s3: S3Server, versioned: str) -> None:
+    moto_s3.client().put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Suspended"})
+    granted = workload(versioned, "GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+
+    outcome = lake.check(versioned, *granted, allow(versioned, "GetBucketVersioning"))
+
+    assert (outcome.status, outcome.probe.facts["versioning"]) == ("ok", "Suspended")
+    assert moto_s3.everything_in(versioned) == []
+
+
 def test_versions_that_may_not_be_deleted_are_named(lake: Lake, moto_s3: S3Server, versioned: str) -> None:
     outcome = lake.check(versioned, *workload(versioned))
 
