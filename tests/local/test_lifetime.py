@@ -20,6 +20,7 @@ from pytest_floe.local.state import StateFolder
 from tests.local.waiting import eventually
 
 GONE_WITHIN = 15.0
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or needs Linux's PR_SET_PDEATHSIG")
 #: Starts the platform, says what it started, and at Ctrl-C asks every server for an answer.
 OWNER = """
 import json, signal, httpx, psycopg
@@ -76,6 +77,7 @@ def test_killed_without_warning_it_leaves_no_process_and_no_folder(owner: Owner)
     assert owner.all_gone()
 
 
+@needs_linux
 def test_a_process_that_it_forked_does_not_keep_its_servers_alive(owner: Owner) -> None:
     """Such a process holds the other end of every pipe."""
     pipe_ends = [fd for fd in Path(f"/proc/{owner.process.pid}/fd").iterdir() if _is_pipe(fd)]
@@ -89,6 +91,7 @@ def test_a_process_that_it_forked_does_not_keep_its_servers_alive(owner: Owner) 
             os.close(descriptor)
 
 
+@needs_linux
 def test_a_killed_supervisor_takes_its_postgres_along(owner: Owner) -> None:
     postgres = [child for child in owner.children if child.name() == "postgres"]
     supervisors = {child.ppid() for child in postgres} - {child.pid for child in postgres}

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from pytest_floe.local import state
 from pytest_floe.local.platform import Credentials, LocalPlatform, StartError
 
 SENTINEL = "sentinel-5f1c"
@@ -114,6 +115,12 @@ def test_a_missing_package_is_named_with_the_command_and_nothing_stays(
     assert "No module named 'moto'" in failure.value.said
     assert failure.value.remedy == "run: pip install 'pytest-floe[local]'"
     assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(state, "_base", lambda: tmp_path / "missing")
+    with pytest.raises(StartError, match=r"embedded platform did not start: .*missing/floe-local-.*TMPDIR"):
+        LocalPlatform().start()
 
 
 def test_the_pytest_process_imports_no_server() -> None:
