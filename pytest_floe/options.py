@@ -13,6 +13,7 @@ import pytest
 BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
 
 TIMEOUT_RANGE = (1.0, 300.0)
+SLOWEST = 3_600_000.0
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -74,7 +75,7 @@ def read(config: pytest.Config) -> Options:
         config=reader.text("config"),
         services=reader.services(),
         timeout=reader.number("timeout", 30, *TIMEOUT_RANGE),
-        slow=reader.number("slow", 1000, 1, float("inf")),
+        slow=reader.number("slow", 1000, 1, SLOWEST),
         strict=reader.flag("strict"),
         wait=reader.number("wait", 0, 0, 86_400),
         plan=bool(config.getoption("floe_plan")),
@@ -117,8 +118,8 @@ class _Reader:
 
     def services(self) -> tuple[str, ...]:
         value, _ = self._first("check")
-        names = value.replace(",", " ").split() if isinstance(value, str) else value or []
-        return tuple(dict.fromkeys(names))
+        words = [value] if isinstance(value, str) else value or []
+        return tuple(dict.fromkeys(name for word in words for name in word.replace(",", " ").split()))
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         value, source = self._first(name)
@@ -126,8 +127,7 @@ class _Reader:
             return default
         number = _or_none(float, value)
         if number is None or not least <= number <= most:
-            limits = f"{least:g} to {most:g}" if most != float("inf") else f"{least:g} or more"
-            self.mistakes.append(f"{source}: {value!r} does not fit; use a number from {limits}")
+            self.mistakes.append(f"{source}: {value!r} does not fit; use a number from {least:.0f} to {most:.0f}")
             return default
         return number
 

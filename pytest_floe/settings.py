@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 ENVIRONMENT_KEY = "x-environment"
+_SECRET_PARAMETERS = {"sig", "password", "token", "access_token", "secret", "client_secret", "key"}
 
 
 class Settings(BaseModel):
     """Settings of one target; each kind derives its own class.
 
-    Fields typed ``SecretStr`` are credentials: the configuration takes them by reference only. ``flat`` maps the
-    data model's flat fields to this kind's own keys, e.g. ``{"storage_bucket": "bucket"}``. ``defining`` is the
-    field without which the target can't be addressed at all; None where there is no such field.
+    Fields typed ``Secret`` are credentials: the configuration takes them by reference only. Fields typed ``Path``
+    are files that the check reads: they must exist, and are relative to the configuration file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
+    #: The data model's flat fields, by this kind's own keys for them, e.g. ``{"storage_bucket": "bucket"}``.
     flat: ClassVar[dict[str, str]] = {}
+    #: The key without which the target can't be addressed at all, if there is one.
     defining: ClassVar[str | None] = None
+    #: Keys that name an identity, which a secret completes. SDK variables never put another beside a given one.
+    login_names: ClassVar[frozenset[str]] = frozenset({"user", "account", "access_key_id", "client_id", "tenant_id"})
+    #: Keys that are an identity by themselves; beside them SDK variables add nothing to the login.
+    whole_logins: ClassVar[frozenset[str]] = frozenset(
+        {"profile", "credentials_file", "credentials_json", "connection_string", "anonymous"}
+    )
 
     ca_file: Path | None = Field(None, description="PEM file of the authorities to trust, instead of the system's.")
     write: bool = Field(False, description="Verify by writing as well; what is written is removed again.")
@@ -38,22 +46,33 @@ def setting(default: Any = None, description: str = "", *, env: tuple[str, ...] 
 
 
 def _check_url(value: str) -> str:
-    parts = urlsplit(value)
+    # Python's own messages quote the address, which may hold a credential.
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is not a URL: write scheme://host[:port]/path") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError("needs a scheme: write http:// or https:// in front")
-    if not parts.hostname:
+    if "@" in parts.netloc or _SECRET_PARAMETERS & {name.lower() for name, _ in parse_qsl(parts.query)}:
+        raise ValueError("carries a credential: move it to the key for it, as a reference")
+    if not parts.hostname or any(character.isspace() for character in value):
         raise ValueError("names no host: write scheme://host[:port]/path")
     try:
         port = parts.port
-    except ValueError as error:
-        raise ValueError("has a port outside 1 to 65535") from error
+    except ValueError:
+        raise ValueError("has a port outside 1 to 65535: correct it") from None
     if port == 0:
         raise ValueError("has port 0: use 1 to 65535")
-    if parts.username or parts.password:
-        raise ValueError("carries a credential: move it to the fields for credentials")
+    return value
+
+
+def _check_host(value: str) -> str:
+    if not value or "/" in value or "@" in value or any(character.isspace() for character in value):
+        raise ValueError("is not a host name: write the name or address alone, without scheme, port or user")
     return value
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+Host = Annotated[str, AfterValidator(_check_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = SecretStr

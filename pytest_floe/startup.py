@@ -36,12 +36,11 @@ class Selection:
 
 
 def is_builtin_local(given: Options, config: pytest.Config) -> bool:
-    """Tell whether the environment is the embedded one; a file may define its own ``local``."""
-    if given.environment != LOCAL:
-        return False
-    if given.config:
-        return not loading.defines(config.invocation_params.dir / given.config, LOCAL)
-    return not loading.defines(loading.find_file(None, config.rootpath, config.invocation_params.dir), LOCAL)
+    """Tell whether the environment is the embedded one; a file may define its own ``local``.
+
+    Raises ConfigurationProblems for a file that is named and not there: it may be meant to define ``local``.
+    """
+    return given.environment == LOCAL and not loading.defines(_file(given, config), LOCAL)
 
 
 def select(given: Options, config: pytest.Config, local: dict[str, object] | None) -> Selection:
@@ -52,11 +51,14 @@ def select(given: Options, config: pytest.Config, local: dict[str, object] | Non
     if local is not None:
         configuration = loading.from_mapping(LOCAL, local, config.rootpath)
     else:
-        path = loading.find_file(given.config, config.rootpath, config.invocation_params.dir)
-        configuration = loading.load(path, given.environment, os.environ)
+        configuration = loading.load(_file(given, config), given.environment, os.environ)
     chosen = _chosen(given, configuration.targets)
     left_out = tuple(target for target in configuration.targets if target not in chosen)
     return Selection(configuration, chosen, left_out)
+
+
+def _file(given: Options, config: pytest.Config) -> Path | None:
+    return loading.find_file(given.config, config.rootpath, config.invocation_params.dir)
 
 
 def _chosen(given: Options, targets: tuple[Target, ...]) -> tuple[Target, ...]:

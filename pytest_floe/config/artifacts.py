@@ -1,143 +1,213 @@
 """Compute, storage and catalog out of a CompiledArtifacts JSON file.
 
-floe 1.1.0 writes ``resolved_profiles.{compute,storage,catalog}``; the older form is ``compute {target,
-properties}`` and ``catalog {type, uri, warehouse, scope, …}``. Secrets are named by ``secret_ref``: an environment
-variable in upper case with underscores, or a file below /var/run/secrets.
+floe 1.1.0 writes ``resolved_profiles.{compute,storage,catalog}``; the older form is ``compute {target, properties,
+connection_secret_ref}`` and ``catalog {type, uri, warehouse, scope, credential_secret_ref, …}``. Secrets are named by
+a ``secret_ref``: an environment variable in upper case with underscores, or a file below /var/run/secrets.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_floe.config.problems import Problem
-from pytest_floe.registry import find
+from pydantic import BaseModel, Field, ValidationError
+
+from pytest_floe import registry
+from pytest_floe.config.document import Nodes, as_node
+from pytest_floe.config.keys import keys_of
+from pytest_floe.config.problems import Problem, Problems
 
 _SECRETS = Path("/var/run/secrets")
-_STORAGE_TYPES = {"s3": "s3", "gcs": "gcs", "azure": "adls", "adls": "adls"}
-_REST_CATALOGS = ("polaris", "nessie", "rest")
 _ENGINES = ("trino", "snowflake", "bigquery", "duckdb")
-Layer = dict[str, Any]
+_STORES = {"s3": "s3", "gcs": "gcs", "azure": "adls", "adls": "adls"}
+_REST_CATALOGS = ("polaris", "nessie", "rest")
+_AGAIN = "compile the project again"
+_REFERENCE_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,252}$"
 
 
-def read(path: Path, environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
-    """Return the file's content in the shape of an environment of floe.yaml, and what is wrong with the file."""
+class _SecretReference(BaseModel):
+    secret_ref: str = Field(pattern=_REFERENCE_NAME)
+
+
+class _Credentials(BaseModel):
+    client_id: str | _SecretReference | None = None
+    client_secret: _SecretReference | None = None
+    scope: str | None = None
+    role_arn: str | None = None
+    secret_ref: str | None = Field(None, pattern=_REFERENCE_NAME)
+
+
+class _Compute(BaseModel):
+    type: str
+    properties: dict[str, Any] = {}
+    credentials: _Credentials = _Credentials()
+
+
+class _Storage(BaseModel):
+    type: str = "s3"
+    endpoint: str | _SecretReference = ""
+    region: str | None = None
+    bucket: str
+    path_style_access: bool | None = None
+    credentials: _Credentials = _Credentials()
+
+
+class _Catalog(BaseModel):
+    type: str = "polaris"
+    uri: str | _SecretReference
+    warehouse: str | None = None
+    scope: str | None = None
+    credential_secret_ref: str | None = Field(None, pattern=_REFERENCE_NAME)
+    credentials: _Credentials = _Credentials()
+
+
+class _Profiles(BaseModel):
+    compute: _Compute | None = None
+    storage: _Storage | None = None
+    catalog: _Catalog | None = None
+
+
+class _OlderCompute(BaseModel):
+    target: str
+    properties: dict[str, Any] = {}
+    connection_secret_ref: str | None = Field(None, pattern=_REFERENCE_NAME)
+
+    def as_profile(self) -> _Compute:
+        credentials = _Credentials(secret_ref=self.connection_secret_ref)
+        return _Compute(type=self.target, properties=self.properties, credentials=credentials)
+
+
+class _Artifacts(BaseModel):
+    version: str
+    metadata: dict[str, Any]
+    compute: _OlderCompute | None = None
+    catalog: _Catalog | None = None
+    resolved_profiles: _Profiles | None = None
+
+
+def read(path: Path, environ: Mapping[str, str], settled: Collection[str], problems: Problems) -> Nodes:
+    """Return the file's content in the shape of an environment of floe.yaml.
+
+    ``settled`` holds the keys that the environment itself decides: what it replaces need not be understood here.
+    """
+    artifacts = _load(path, problems)
+    return _Reader(path.name, environ, settled, problems).layer(artifacts) if artifacts else {}
+
+
+def _load(path: Path, problems: Problems) -> _Artifacts | None:
     name = str(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_bytes())
     except OSError as error:
-        return {}, [Problem(name, f"can't be read ({error.strerror})", "compile the project, or correct the path",
-                            "config_not_found")]  # fmt: skip
-    except ValueError as error:
-        return {}, [Problem(name, f"not JSON ({error})", "compile the project again")]
-    problem = _unusable(data, name)
-    if problem:
-        return {}, [problem]
-    return _Reader(name, environ).layer(data)
+        remedy = "compile the project, or correct compiled_artifacts"
+        problems.add(Problem(name, f"can't be read: {error.strerror}", remedy, "config_not_found"))
+        return None
+    except (ValueError, RecursionError):
+        problems.add(Problem(name, "is not JSON", _AGAIN))
+        return None
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, str) and version.partition(".")[0] != "1":
+        remedy = "use artifacts of version 1.x, or a newer pytest-floe"
+        problems.add(Problem(f"{path.name}: version", f"{version[:40]!r} is unknown", remedy))
+        return None
+    return _validated(data, path.name, problems)
 
 
-def _unusable(data: Any, name: str) -> Problem | None:
-    if not isinstance(data, dict) or not isinstance(data.get("metadata"), dict):
-        return Problem(name, "not CompiledArtifacts: it has no metadata object", "compile the project again")
-    version = data.get("version")
-    if not isinstance(version, str) or version.partition(".")[0] != "1":
-        said = f"version {version!r} is unknown"
-        return Problem(f"{name}: version", said, "use artifacts of version 1.x, or a newer pytest-floe")
+def _validated(data: Any, name: str, problems: Problems) -> _Artifacts | None:
+    try:
+        return _Artifacts.model_validate(data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            place = ".".join(str(part) for part in detail["loc"])
+            said = detail["msg"][:1].lower() + detail["msg"][1:]
+            problems.add(Problem(f"{name}: {place}".rstrip(": "), f"not CompiledArtifacts: {said}", _AGAIN))
     return None
 
 
 class _Reader:
-    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environ: Mapping[str, str], settled: Collection[str], problems: Problems) -> None:
         self.name = name
         self.environ = environ
-        self.problems: list[Problem] = []
+        self.settled = settled
+        self.problems = problems
 
-    def layer(self, data: dict[str, Any]) -> tuple[Layer, list[Problem]]:
-        profiles = data.get("resolved_profiles") or {}
-        compute = profiles.get("compute") or _as_profile(data.get("compute"))
-        layer = self._compute(compute) | self._storage(profiles.get("storage"))
-        layer |= self._catalog(profiles.get("catalog") or data.get("catalog"))
-        return layer, self.problems
+    def layer(self, artifacts: _Artifacts) -> Nodes:
+        """Return the nodes of every service in the artifacts."""
+        profiles = artifacts.resolved_profiles or _Profiles()
+        layer: Nodes = {}
+        if profiles.compute:
+            layer |= self._compute(profiles.compute, "resolved_profiles.compute", "type")
+        elif artifacts.compute:
+            layer |= self._compute(artifacts.compute.as_profile(), "compute", "target")
+        if profiles.storage:
+            layer |= self._storage(profiles.storage)
+        if profiles.catalog:
+            layer |= self._catalog(profiles.catalog, "resolved_profiles.catalog")
+        elif artifacts.catalog:
+            layer |= self._catalog(artifacts.catalog, "catalog")
+        return layer
 
-    def _compute(self, profile: Any) -> Layer:
-        if not self._is_object(profile, "compute"):
-            return {}
-        kind = profile.get("type")
-        if kind not in _ENGINES:
-            return self._unknown("compute.type", kind, _ENGINES)
-        settings = {key: value for key, value in (profile.get("properties") or {}).items() if value is not None}
-        layer = {"compute_type": kind}
-        layer |= {f"compute_{key}": settings.pop(key) for key in ("host", "port") if key in settings}
-        credentials = profile.get("credentials") or {}
-        secret = {"trino": "password", "snowflake": "password"}.get(kind)
-        if secret and credentials.get("secret_ref"):
-            settings[secret] = self._reference(credentials)
-        known = _known_keys(kind)
-        return layer | {kind: {key: value for key, value in settings.items() if key in known}}
+    def _compute(self, profile: _Compute, where: str, type_key: str) -> Nodes:
+        if profile.type not in _ENGINES:
+            return self._not_checkable("compute_type", f"{where}.{type_key}", profile.type, _ENGINES)
+        values = dict(profile.properties)
+        keys = keys_of(registry.find(profile.type).settings)
+        if profile.credentials.secret_ref and "password" in keys:
+            values["password"] = self._reference(profile.credentials.secret_ref)
+        section = {key: values[key] for key in keys if values.get(key) is not None}
+        return self._nodes(where, {"compute_type": profile.type, profile.type: section})
 
-    def _storage(self, profile: Any) -> Layer:
-        if not self._is_object(profile, "storage"):
-            return {}
-        kind = _STORAGE_TYPES.get(profile.get("type") or "s3")
-        if not kind:
-            return self._unknown("storage.type", profile.get("type"), _STORAGE_TYPES)
-        settings: Layer = {}
-        if profile.get("endpoint"):
-            settings["endpoint"] = self._value(profile["endpoint"])
-        if kind == "s3":
-            settings |= {"region": profile.get("region"), "path_style": profile.get("path_style_access")}
-            settings["role_arn"] = (profile.get("credentials") or {}).get("role_arn")
-        settings = {key: value for key, value in settings.items() if value is not None}
-        return {"storage_type": kind, "storage_bucket": profile.get("bucket"), kind: settings}
-
-    def _catalog(self, profile: Any) -> Layer:
-        if not self._is_object(profile, "catalog"):
-            return {}
-        if profile.get("type") not in _REST_CATALOGS:
-            return self._unknown("catalog.type", profile.get("type"), _REST_CATALOGS)
-        credentials = profile.get("credentials") or {}
-        settings = {
-            "warehouse": profile.get("warehouse"),
-            "scope": credentials.get("scope") or profile.get("scope"),
-            "client_id": self._value(credentials.get("client_id")),
-            "client_secret": self._value(credentials.get("client_secret")),
+    def _storage(self, profile: _Storage) -> Nodes:
+        where, kind = "resolved_profiles.storage", _STORES.get(profile.type)
+        if kind is None:
+            return self._not_checkable("storage_type", f"{where}.type", profile.type, _STORES)
+        section = {
+            "bucket": profile.bucket,
+            "endpoint": self._value(profile.endpoint) or None,
+            "region": profile.region,
+            "path_style": profile.path_style_access,
+            "role_arn": profile.credentials.role_arn,
         }
-        settings = {key: value for key, value in settings.items() if value is not None}
-        return {"catalog_uri": self._value(profile.get("uri")), "polaris": settings}
+        keys = keys_of(registry.find(kind).settings)
+        flat = registry.find(kind).settings.flat
+        section[flat["storage_bucket"]] = section.pop("bucket")
+        section = {key: value for key, value in section.items() if key in keys and value is not None}
+        return self._nodes(where, {"storage_type": kind, kind: section})
 
-    def _is_object(self, profile: Any, what: str) -> bool:
-        if profile is None:
-            return False
-        if not isinstance(profile, dict):
-            self.problems.append(Problem(f"{self.name}: {what}", "not an object", "compile the project again"))
-            return False
-        return True
+    def _catalog(self, profile: _Catalog, where: str) -> Nodes:
+        if profile.type not in _REST_CATALOGS:
+            return self._not_checkable("catalog_uri", f"{where}.type", profile.type, _REST_CATALOGS)
+        given = profile.credentials
+        secret = given.client_secret.secret_ref if given.client_secret else None
+        secret = secret or given.secret_ref or profile.credential_secret_ref
+        section = {
+            "warehouse": profile.warehouse,
+            "scope": given.scope or profile.scope,
+            "client_id": self._value(given.client_id),
+            "client_secret": self._reference(secret) if secret else None,
+        }
+        section = {key: value for key, value in section.items() if value is not None}
+        return self._nodes(where, {"catalog_uri": self._value(profile.uri), "polaris": section})
 
-    def _unknown(self, where: str, value: Any, known: Any) -> Layer:
-        remedy = f"floe checks {', '.join(known)}; set the service in floe.yaml instead"
-        self.problems.append(Problem(f"{self.name}: {where}", f"{value!r} can't be checked", remedy))
+    def _not_checkable(self, key: str, where: str, value: str, known: Collection[str]) -> Nodes:
+        if key not in self.settled:
+            remedy = f"set {key} in floe.yaml to what is to be checked (of {', '.join(known)}), or to null"
+            self.problems.add(Problem(f"{self.name}: {where}", f"{value[:40]!r} can't be checked", remedy))
         return {}
 
-    def _value(self, value: Any) -> Any:
-        return self._reference(value) if isinstance(value, dict) else value
+    def _nodes(self, where: str, values: Mapping[str, Any]) -> Nodes:
+        place = f"{self.name}: {where}"
+        return {key: as_node(value, place) for key, value in values.items()}
 
-    def _reference(self, holder: dict[str, Any]) -> str:
-        name = str(holder.get("secret_ref", ""))
+    def _value(self, value: str | _SecretReference | None) -> str | None:
+        return self._reference(value.secret_ref) if isinstance(value, _SecretReference) else value
+
+    def _reference(self, name: str) -> str:
         variable = name.upper().replace("-", "_")
         mounted = _SECRETS / name
-        if variable not in self.environ and mounted.is_file():
+        if variable not in self.environ and os.path.isfile(mounted):  # noqa: PTH113 - never raises
             return f"${{file:{mounted}}}"
         return f"${{env:{variable}}}"
-
-
-def _as_profile(compute: Any) -> Any:
-    if not isinstance(compute, dict):
-        return compute
-    credentials = {"secret_ref": compute.get("connection_secret_ref")}
-    return {"type": compute.get("target"), "properties": compute.get("properties"), "credentials": credentials}
-
-
-def _known_keys(kind: str) -> set[str]:
-    return set(find(kind).settings.model_fields)

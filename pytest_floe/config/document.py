@@ -1,7 +1,12 @@
-"""YAML that remembers on which line each value stands, so that a mistake can be pointed at."""
+"""YAML that remembers on which line each value stands, so that a mistake can be pointed at.
+
+Plain words mean what YAML 1.2's core schema says: ``no``, ``12:30`` and ``2026-01-31`` are text, as a reader expects.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +15,12 @@ import yaml
 from pytest_floe.config.problems import Problem
 
 _DEEPEST = 50
+_MOST_NODES = 50_000  # aliases of aliases can stand for billions of values
+_LONGEST_KEY = 60
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+#: What PyYAML quotes from the file in its messages; it may be part of a credential. Token names look like '<scalar>'.
+_QUOTED = re.compile(r"'[^'<>]{2,}'")
 
 
 @dataclass(frozen=True)
@@ -28,50 +39,142 @@ class Node:
         return self.value
 
 
+Nodes = dict[str, Node]
+
+
+def as_node(value: Any, where: str) -> Node:
+    """Wrap plain data that came from elsewhere than YAML; ``where`` is the place of the whole."""
+    if isinstance(value, dict):
+        return Node({str(key): as_node(item, f"{where}.{key}") for key, item in value.items()}, where)
+    if isinstance(value, list | tuple):
+        return Node([as_node(item, f"{where}[{index}]") for index, item in enumerate(value)], where)
+    return Node(value, where)
+
+
 def parse(text: str, name: str) -> tuple[Node | None, list[Problem]]:
     """Parse YAML ``text`` of file ``name``; None with the problems where it can't be read at all."""
-    builder = _Builder(text, name)
     try:
-        root = builder.loader.get_single_node()
-        node = builder.build(root, ()) if root is not None else Node({}, name)
+        builder = _Builder(name)
+        return builder.read(text), builder.problems
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         said = ", ".join(filter(None, (error.context, error.problem)))
-        return None, [Problem(f"{name}{line}", f"not YAML: {said}", "correct the syntax there")]
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
-        return None, [Problem(name, f"not YAML: {said}", "correct the syntax there")]
-    finally:
-        builder.loader.dispose()
-    return node, builder.problems
+        problem = Problem(f"{name}{line}", f"not YAML: {_QUOTED.sub('…', said)}", "correct the syntax, or add quotes")
+    except yaml.YAMLError as error:
+        said = getattr(error, "reason", "can't be read")
+        problem = Problem(name, f"not YAML: {said}", "correct the file")
+    except (_TooMuch, RecursionError):
+        problem = Problem(name, "nested too deeply, or aliases without end", "write it out plainly")
+    return None, [problem]
+
+
+class _TooMuch(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute
+
+
+for _name, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+0123456789.")),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def _integer(text: str) -> int:
+    return int(text, 0 if text[:2] in ("0o", "0x") else 10)
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    f"{_TAG}null": lambda _: None,
+    f"{_TAG}bool": lambda text: text.lower() == "true",
+    f"{_TAG}int": _integer,
+    f"{_TAG}float": float,
+    f"{_TAG}str": str,
+}
 
 
 class _Builder:
-    def __init__(self, text: str, name: str) -> None:
-        self.loader = yaml.SafeLoader(text)
+    def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[Problem] = []
+        self.nodes = 0
 
-    def build(self, node: yaml.Node, path: tuple[str, ...]) -> Node:
-        if len(path) > _DEEPEST:
-            raise ValueError("nested too deeply")
-        where = f"{self.name}:{node.start_mark.line + 1}: {'.'.join(path)}".rstrip(": ")
+    def read(self, text: str) -> Node:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
+        return Node({}, self.name) if root is None else self.build(root, "", 0)
+
+    def build(self, node: yaml.Node, path: str, depth: int) -> Node:
+        self.nodes += 1
+        if depth > _DEEPEST or self.nodes > _MOST_NODES:
+            raise _TooMuch
+        where = self._place(node, path)
         if isinstance(node, yaml.MappingNode):
-            return Node(self._mapping(node, path), where)
+            return Node(self._mapping(node, path, depth), where)
         if isinstance(node, yaml.SequenceNode):
-            return Node([self.build(item, (*path, str(index))) for index, item in enumerate(node.value)], where)
-        return Node(self.loader.construct_object(node), where)
+            items = (self.build(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(node.value))
+            return Node(list(items), where)
+        return Node(self._scalar(node, where), where)
 
-    def _mapping(self, node: yaml.MappingNode, path: tuple[str, ...]) -> dict[str, Node]:
-        self._find_duplicates(node, path)
-        self.loader.flatten_mapping(node)
-        return {str(key.value): self.build(value, (*path, str(key.value))) for key, value in node.value}
+    def _place(self, node: yaml.Node, path: str) -> str:
+        return f"{self.name}:{node.start_mark.line + 1}: {path}".rstrip(": ")
 
-    def _find_duplicates(self, node: yaml.MappingNode, path: tuple[str, ...]) -> None:
+    def _scalar(self, node: yaml.Node, where: str) -> Any:
+        construct = _SCALARS.get(node.tag)
+        try:
+            if construct:
+                return construct(node.value)
+        except ValueError:
+            pass
+        self.problems.append(Problem(where, "has a YAML tag that does not fit, or is too long a number", "add quotes"))
+        return None
+
+    def _mapping(self, node: yaml.MappingNode, path: str, depth: int) -> Nodes:
+        merged: Nodes = {}
+        own: Nodes = {}
         first: dict[str, int] = {}
-        for key, _ in node.value:
-            line, word = key.start_mark.line + 1, str(key.value)
-            if word in first and word != "<<":
-                where = f"{self.name}:{line}: {'.'.join((*path, word))}"
-                self.problems.append(Problem(where, f"given twice, first on line {first[word]}", "keep one of them"))
-            first.setdefault(word, line)
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                merged = {**self._merged(value, path, depth), **merged}
+            elif (word := self._key(key, path)) is not None:
+                below = f"{path}.{_printable(word)}".lstrip(".")
+                self._find_duplicate(first, word, key.start_mark.line + 1, below)
+                own[word] = self.build(value, below, depth + 1)
+        return merged | own
+
+    def _merged(self, node: yaml.Node, path: str, depth: int) -> Nodes:
+        """Return what ``<<:`` brings in; of several mappings the first wins."""
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: Nodes = {}
+        for part in parts:
+            built = self.build(part, path, depth + 1)
+            if not isinstance(built.value, dict):
+                self.problems.append(Problem(f"{built.where}.<<", "merges what is not a mapping", "correct the alias"))
+                continue
+            merged = {**built.value, **merged}
+        return merged
+
+    def _key(self, key: yaml.Node, path: str) -> str | None:
+        if isinstance(key, yaml.ScalarNode):
+            return str(key.value)
+        self.problems.append(Problem(self._place(key, path), "a key is not a plain word", "write `key: value`"))
+        return None
+
+    def _find_duplicate(self, first: dict[str, int], word: str, line: int, path: str) -> None:
+        if word in first:
+            said = f"{path} is given twice, first on line {first[word]}"
+            self.problems.append(Problem(f"{self.name}:{line}", said, "keep one of them"))
+        first.setdefault(word, line)
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() and len(key) <= _LONGEST_KEY else repr(key[:_LONGEST_KEY])

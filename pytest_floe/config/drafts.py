@@ -3,169 +3,181 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pytest_floe import registry
-from pytest_floe.config.document import Node
-from pytest_floe.config.preflight import DEFINING, PreflightConfig, flat_fields
-from pytest_floe.config.problems import Problem, nearest
+from pytest_floe.config.document import Node, Nodes
+from pytest_floe.config.layers import Layers
+from pytest_floe.config.preflight import DEFINING, SERVICE_ORDER, flat_fields
+from pytest_floe.config.problems import Problem, Problems, nearest
 
-Nodes = dict[str, Node]
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-_TARGET_KEYS = ("service", "kind", "name")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+NAME_REMEDY = "use letters, digits, dot, hyphen and underscore"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A declared target: its settings as they stand, with their places."""
+    """A declared target: its settings as they stand, with their places.
+
+    ``where`` is the place of the target; ``flat`` names the flat field for a key that has one.
+    """
 
     service: str
     kind: str
     name: str
     where: str
-    values: Nodes = field(default_factory=dict)
+    values: Nodes
+    flat: Mapping[str, str] = field(default_factory=dict)
 
-
-def as_nodes(value: Any, where: str) -> Node:
-    """Wrap plain data that came from elsewhere than YAML; every part is said to stand at ``where``."""
-    if isinstance(value, dict):
-        return Node({key: as_nodes(item, f"{where}.{key}") for key, item in value.items()}, where)
-    if isinstance(value, list):
-        return Node([as_nodes(item, where) for item in value], where)
-    return Node(value, where)
-
-
-def merge(*layers: Nodes) -> Nodes:
-    """Merge layers, weakest first, key by key; sections are merged key by key too."""
-    merged: Nodes = {}
-    for layer in layers:
-        for key, node in layer.items():
-            below = merged.get(key)
-            both = below is not None and isinstance(below.value, dict) and isinstance(node.value, dict)
-            merged[key] = Node({**below.value, **node.value}, node.where) if below and both else node
-    return merged
+    def place(self, key: str) -> str:
+        """Return where ``key`` stands, or would stand."""
+        if key in self.values:
+            return self.values[key].where
+        return f"{self.where}.{key}" if key not in self.flat else f"{self.where.rpartition('.')[0]}.{self.flat[key]}"
 
 
 class Drafting:
-    """Reads the merged environment; ``own`` is what the environment itself says, without defaults and artifacts."""
+    """Reads the layers of an environment; ``kinds`` maps every kind to its service."""
 
-    def __init__(self, merged: Nodes, own: Nodes, where: str) -> None:
-        self.merged = merged
-        self.own = own
-        self.where = where
-        self.problems: list[Problem] = []
-        self.kinds = registry.kinds()
+    def __init__(self, layers: Layers, kinds: Mapping[str, str], problems: Problems) -> None:
+        self.layers = layers
+        self.kinds = kinds
+        self.problems = problems
 
     def drafts(self) -> list[Draft]:
-        """Return the drafts, dependencies first; mistakes go to ``problems``."""
-        self._find_unknown_keys()
-        found = [draft for service in DEFINING for draft in self._of_service(service)]
-        found += self._extra_targets()
-        self._find_orphans({draft.kind for draft in found})
-        return self._unique(found)
+        """Return the drafts, dependencies first."""
+        declared = {service: kind for service in DEFINING if (kind := self.layers.kind(service)) is not None}
+        self._find_orphans(declared)
+        found = [self._of_service(*item) for item in declared.items() if self.kinds.get(item[1]) == item[0]]
+        found += self._listed()
+        self._find_clashes(found)
+        return sorted(found, key=_rank)
 
-    def _find_unknown_keys(self) -> None:
-        known = {*PreflightConfig.model_fields, *self.kinds, "compiled_artifacts", "targets"}
-        for key, node in self.own.items():
-            if key not in known:
-                self.problems.append(Problem(node.where, f"unknown key {key!r}", nearest(key, known)))
+    # Targets by the flat fields and sections
 
-    def _of_service(self, service: str) -> list[Draft]:
-        defining, kind = DEFINING[service]
-        node = self.merged.get(defining)
-        if node is None or node.value is None:
-            return []
-        kind = kind or str(node.value)
-        if self.kinds.get(kind) != service:
-            return []  # the type's own validation names the mistake
-        section = self._section(kind)
-        values = {**self._flat_values(service, kind, section), **section}
-        return [Draft(service, kind, self._text(values.pop("name", None)) or kind, node.where, values)]
-
-    def _section(self, kind: str) -> Nodes:
-        node = self.merged.get(kind)
-        if node is None or node.value is None:
-            return {}
-        if not isinstance(node.value, dict):
-            self.problems.append(Problem(node.where, "is not a section", f"write keys below {kind}:"))
-            return {}
-        return dict(node.value)
-
-    def _flat_values(self, service: str, kind: str, section: Nodes) -> Nodes:
+    def _of_service(self, service: str, kind: str) -> Draft:
         flat = registry.find(kind).settings.flat
-        values = {}
+        values: Nodes = {}
+        for layer in self.layers:
+            values |= self._of_layer(layer, service, kind, flat)
+        name = self._name(values.pop("name", None), kind)
+        where = self._section_place(kind)
+        return Draft(service, kind, name, where, values, {key: flat_name for flat_name, key in flat.items()})
+
+    def _of_layer(self, layer: Nodes, service: str, kind: str, flat: Mapping[str, str]) -> Nodes:
+        node = layer.get(kind)
+        section = node.value if node is not None and isinstance(node.value, dict) else {}
+        values = dict(section)
         for name in flat_fields(service):
-            node = self.merged.get(name)
-            if node is None or node.value is None or (name == DEFINING[service][0] and name not in flat):
+            if name not in layer:
                 continue
-            if name not in flat:
-                if name in self.own:
-                    self.problems.append(Problem(node.where, f"{kind} has no use for {name}", "remove it"))
-                continue
-            if flat[name] in section and name in self.own:
-                said = f"{name} and {kind}.{flat[name]} say the same thing twice"
-                self.problems.append(Problem(node.where, said, "keep one of them"))
-            values[flat[name]] = node
+            if name in flat:
+                self._find_said_twice(layer[name], name, section.get(flat[name]), kind, flat[name])
+                values[flat[name]] = layer[name]
+            elif name != DEFINING[service][0] and layer is self.layers.own and layer[name].value is not None:
+                self.problems.add(Problem(layer[name].where, f"{kind} has no use for {name}", "remove it"))
         return values
 
-    def _find_orphans(self, declared: set[str]) -> None:
-        services = {self.kinds[kind] for kind in declared}
-        for key, node in self.own.items():
+    def _find_said_twice(self, node: Node, name: str, other: Node | None, kind: str, key: str) -> None:
+        if node.value is not None and other is not None and other.value is not None:
+            said = f"{kind}.{key} says the same thing as {name}"
+            self.problems.add(Problem(other.where, said, "keep one of them"))
+
+    def _section_place(self, kind: str) -> str:
+        node = self.layers.own.get(kind)
+        return f"{self.layers.where}.{kind}" if node is None else node.where
+
+    def _find_orphans(self, declared: Mapping[str, str]) -> None:
+        for key, node in self.layers.own.items():
+            if node.value is None:
+                continue
             service = next((name for name in DEFINING if key in flat_fields(name)), None)
-            if service and DEFINING[service][0] not in self.merged and key != DEFINING[service][0]:
+            if service and service not in declared:
                 remedy = f"set {DEFINING[service][0]}, or remove it"
-                self.problems.append(Problem(node.where, f"{key} belongs to a service that is not declared", remedy))
-            if key in self.kinds and key not in declared and not self._broken_type(self.kinds[key]):
-                field_ = DEFINING.get(self.kinds[key], ("targets", None))[0]
-                seen = f"this environment declares no {key}" + (
-                    f" ({self.kinds[key]} is another kind)" if self.kinds[key] in services else ""
-                )
-                self.problems.append(Problem(node.where, seen, f"set {field_} for it, or remove the section"))
+                self.problems.add(Problem(node.where, f"{key} belongs to a service that is not declared", remedy))
+            elif key in self.kinds:
+                self._find_idle_section(key, node, declared)
 
-    def _broken_type(self, service: str) -> bool:
-        """Tell whether the type of ``service`` is itself a mistake, so that its section can't be judged."""
-        node = self.merged.get(DEFINING[service][0]) if service in DEFINING else None
-        return node is not None and DEFINING[service][1] is None and self.kinds.get(str(node.value)) != service
+    def _find_idle_section(self, kind: str, node: Node, declared: Mapping[str, str]) -> None:
+        service = self.kinds[kind]
+        if service not in DEFINING:
+            said, remedy = f"{kind} can't be declared by a section", f"write it under targets, as kind: {kind}"
+        elif service not in declared:
+            said, remedy = f"no {service} is declared here", f"set {DEFINING[service][0]}, or remove the section"
+        elif declared[service] in self.kinds and declared[service] != kind:
+            said = f"the {service} of this environment is {declared[service]}"
+            remedy = f"remove the section, or write it under targets, as kind: {kind}"
+        else:
+            return
+        self.problems.add(Problem(node.where, said, remedy))
 
-    def _extra_targets(self) -> list[Draft]:
-        node = self.merged.get("targets")
-        if node is None or node.value is None:
+    # Targets by the list
+
+    def _listed(self) -> list[Draft]:
+        node = self.layers.get("targets")
+        if node is None:
             return []
         if not isinstance(node.value, list):
-            self.problems.append(Problem(node.where, "is not a list", "write `- {service: …, kind: …, …}` below it"))
+            self.problems.add(Problem(node.where, "is not a list", "write `- {service: …, kind: …, …}` below it"))
             return []
-        return [draft for item in node.value if (draft := self._extra_target(item))]
+        return [draft for item in node.value if (draft := self._of_item(item))]
 
-    def _extra_target(self, item: Node) -> Draft | None:
+    def _of_item(self, item: Node) -> Draft | None:
         if not isinstance(item.value, dict):
-            self.problems.append(Problem(item.where, "is not a target", "write {service: …, kind: …, …}"))
+            self.problems.add(Problem(item.where, "is not a target", "write {service: …, kind: …, …}"))
             return None
         values = dict(item.value)
-        service, kind, name = (self._text(values.pop(key, None)) for key in _TARGET_KEYS)
-        if kind not in self.kinds:
-            said = f"unknown kind {kind!r}" if kind else "names no kind"
-            self.problems.append(Problem(f"{item.where}.kind", said, nearest(kind or "", self.kinds)))
+        service, kind, name = (values.pop(key, None) for key in ("service", "kind", "name"))
+        known = self._kind(kind, f"{item.where}.kind")
+        if known is None:
             return None
-        if service != self.kinds[kind]:
-            said = f"kind {kind} is of service {self.kinds[kind]}, not {service!r}"
-            self.problems.append(Problem(f"{item.where}.service", said, f"write service: {self.kinds[kind]}"))
-            return None
-        return Draft(service, kind, name or kind, item.where, values)
+        self._check_service(service, known, f"{item.where}.service")
+        return Draft(self.kinds[known], known, self._name(name, known), item.where, values)
 
-    def _unique(self, drafts: list[Draft]) -> list[Draft]:
-        seen: dict[tuple[str, str], str] = {}
+    def _kind(self, node: Node | None, where: str) -> str | None:
+        word = "" if node is None or node.value is None else _word(node)
+        if word in self.kinds:
+            return word
+        said = f"unknown kind {word[:40]!r}" if word else "names no kind"
+        self.problems.add(Problem(where, said, nearest(word, self.kinds)))
+        return None
+
+    def _check_service(self, node: Node | None, kind: str, where: str) -> None:
+        service = self.kinds[kind]
+        if node is None or node.value is None:
+            self.problems.add(Problem(where, "names no service", f"write service: {service}"))
+        elif _word(node) != service:
+            said = f"kind {kind} is of service {service}, not {_word(node)[:40]!r}"
+            self.problems.add(Problem(where, said, f"write service: {service}"))
+
+    # Names
+
+    def _name(self, node: Node | None, kind: str) -> str:
+        if node is None or node.value is None:
+            return kind
+        name = _word(node)
+        if not is_name(name):
+            self.problems.add(Problem(node.where, f"{name[:40]!r} can't be a name", NAME_REMEDY))
+        return name
+
+    def _find_clashes(self, drafts: list[Draft]) -> None:
+        seen: dict[str, Draft] = {}
         for draft in drafts:
-            key = (draft.service, draft.name)
-            if key in seen:
-                said = f"a {draft.service} named {draft.name!r} is declared already at {seen[key]}"
-                self.problems.append(Problem(draft.where, said, "give it another name:"))
-            if not _NAME.match(draft.name):
-                remedy = "use letters, digits, dot, hyphen and underscore"
-                self.problems.append(Problem(f"{draft.where}.name", f"{draft.name!r} can't be a name", remedy))
-            seen.setdefault(key, draft.where)
-        return drafts
+            first = seen.setdefault(f"{draft.service}-{draft.name}", draft)
+            if first is not draft:
+                said = f"{draft.service} {draft.name} is the name of the target at {first.where} already"
+                self.problems.add(Problem(f"{draft.where}.name", said, "give it another name"))
 
-    @staticmethod
-    def _text(node: Node | None) -> str:
-        return "" if node is None or node.value is None else str(node.value)
+
+def is_name(text: str) -> bool:
+    """Tell whether ``text`` can be part of a target's id."""
+    return bool(_NAME.match(text))
+
+
+def _word(node: Node) -> str:
+    return "" if isinstance(node.value, dict | list) else str(node.value)
+
+
+def _rank(draft: Draft) -> int:
+    return SERVICE_ORDER.index(draft.service) if draft.service in SERVICE_ORDER else len(SERVICE_ORDER)

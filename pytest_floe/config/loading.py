@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os.path
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from pytest_floe import registry
 from pytest_floe.config import artifacts
-from pytest_floe.config.document import Node, parse
-from pytest_floe.config.drafts import Drafting, Nodes, as_nodes, merge
-from pytest_floe.config.preflight import PreflightConfig
-from pytest_floe.config.problems import ConfigurationProblems, Problem, nearest
-from pytest_floe.config.targets import Settling, Target, problem_of
+from pytest_floe.config.document import Node, Nodes, as_node, parse
+from pytest_floe.config.drafts import NAME_REMEDY, Drafting, is_name
+from pytest_floe.config.layers import Layers, find_mistakes
+from pytest_floe.config.problems import ConfigurationProblems, Problem, Problems, nearest, unknown_key
+from pytest_floe.config.references import Resolver
+from pytest_floe.config.settling import Settling
+from pytest_floe.config.targets import Target
 
 FILE_NAME = "floe.yaml"
 LOCAL = "local"
-_ROOT_KEYS = ("defaults", "environments")
+_ROOT_KEYS = {"defaults", "environments"}
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Configuration:
 
     @property
     def sha256(self) -> str:
-        """Digest of the resolved values, secrets as their references."""
-        shown = {target.id: dict(target.shown) | {"kind": target.kind} for target in self.targets}
-        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+        """Digest of the resolved values; of secrets it holds which are given, and nothing of what they are."""
+        resolved = {target.id: [target.kind, target.settings.model_dump(mode="json")] for target in self.targets}
+        return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()
 
 
 def find_file(given: str | None, rootdir: Path, invoked_from: Path) -> Path | None:
@@ -45,11 +47,12 @@ def find_file(given: str | None, rootdir: Path, invoked_from: Path) -> Path | No
     """
     if given:
         path = invoked_from / given
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
             problem = Problem(str(path), "there is no such file", "correct --floe-config", "config_not_found")
             raise ConfigurationProblems([problem], str(path))
         return path
-    return next((f / FILE_NAME for f in (rootdir, *rootdir.parents) if (f / FILE_NAME).is_file()), None)
+    places = (folder / FILE_NAME for folder in (rootdir, *rootdir.parents))
+    return next((path for path in places if os.path.isfile(path)), None)  # noqa: PTH113 - as above
 
 
 def defines(path: Path | None, environment: str) -> bool:
@@ -67,105 +70,101 @@ def load(path: Path | None, environment: str, environ: Mapping[str, str]) -> Con
     if path is None:
         remedy = f"create it with environments.{environment}, name another by --floe-config, or use --floe-env={LOCAL}"
         raise ConfigurationProblems([Problem(FILE_NAME, "there is no such file", remedy, "config_not_found")])
+    problems = Problems(str(path))
+    root = _read(path, problems)
+    return _Reading(environment, Resolver(environ, path.parent), problems).of_file(root, path)
+
+
+def from_mapping(environment: str, mapping: Mapping[str, Any], folder: Path) -> Configuration:
+    """Build a configuration from data of the program itself, secrets as SecretStr; raises as load does."""
+    reading = _Reading(environment, Resolver({}, folder), Problems())
+    node = as_node(dict(mapping), "built in")
+    return Configuration(environment, None, reading.targets({}, node.value, node.where))
+
+
+def _read(path: Path, problems: Problems) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         problem = Problem(str(path), f"can't be read: {reason}", "correct the file", "config_not_found")
         raise ConfigurationProblems([problem], str(path)) from error
-    root, problems = parse(text, path.name)
+    root, found = parse(text, path.name)
+    for problem in found:
+        problems.add(problem)
     if root is None:
-        raise ConfigurationProblems(problems, str(path))
-    reading = _Reading(environment, environ, path.parent, problems)
-    defaults, own, where = reading.layers(root, path.name)
-    targets = reading.targets(defaults, own, where)
-    if problems:
-        raise ConfigurationProblems(problems, str(path))
-    return Configuration(environment, path, targets)
-
-
-def from_mapping(environment: str, mapping: Mapping[str, Any], folder: Path) -> Configuration:
-    """Build a configuration from data of the program itself, secrets as SecretStr; raises as load does."""
-    problems: list[Problem] = []
-    node = as_nodes(dict(mapping), "built in")
-    targets = _Reading(environment, {}, folder, problems).targets({}, node.value, "built in")
-    if problems:
-        raise ConfigurationProblems(problems)
-    return Configuration(environment, None, targets)
+        problems.raise_any()
+    return root or Node({}, path.name)
 
 
 class _Reading:
-    def __init__(self, environment: str, environ: Mapping[str, str], folder: Path, problems: list[Problem]) -> None:
+    def __init__(self, environment: str, resolver: Resolver, problems: Problems) -> None:
         self.environment = environment
-        self.environ = environ
-        self.folder = folder
+        self.resolver = resolver
         self.problems = problems
+        self.settling = Settling(environment, resolver, problems)
 
-    def layers(self, root: Node, name: str) -> tuple[Nodes, Nodes, str]:
-        """Return the nodes of ``defaults`` and of the environment itself, and where the latter stands."""
-        content = self._mapping(root, f"{name}: the file")
-        for key in content:
-            if key not in _ROOT_KEYS:
-                self.problems.append(Problem(content[key].where, f"unknown key {key!r}", nearest(key, _ROOT_KEYS)))
-        environments = self._mapping(content.get("environments"), f"{name}: environments")
-        if self.environment not in environments:
-            remedy = nearest(self.environment, {*environments, LOCAL})
-            said = f"there is no environment {self.environment!r}"
-            self.problems.append(Problem(f"{name}: environments", said, remedy, "config_not_found"))
-            raise ConfigurationProblems(self.problems, str(self.folder / name))
-        own = environments[self.environment]
-        return self._mapping(content.get("defaults"), f"{name}: defaults"), self._mapping(own, own.where), own.where
+    def of_file(self, root: Node, path: Path) -> Configuration:
+        """Return the configuration that ``root``, read from ``path``, declares."""
+        content = self._mapping(root, path.name)
+        for key in content.keys() - _ROOT_KEYS:
+            self.problems.add(unknown_key(key, content[key].where, _ROOT_KEYS))
+        own = self._environment(content.get("environments"), path.name)
+        defaults = self._mapping(content.get("defaults"), path.name)
+        targets = self.targets(defaults, self._mapping(own, path.name), own.where)
+        return Configuration(self.environment, path, targets)
 
     def targets(self, defaults: Nodes, own: Nodes, where: str) -> tuple[Target, ...]:
-        """Return the targets; mistakes are added to the problems."""
-        settling = Settling(self.environment, self.environ, self.folder)
-        merged = merge(self._artifacts(merge(defaults, own), settling), defaults, own)
-        self._find_flat_mistakes(merged, settling, where)
-        drafting = Drafting(merged, own, where)
-        drafts = drafting.drafts()
-        settled = [target for draft in drafts if (target := settling.target(draft))]
-        self._add(drafting.problems + settling.problems)
-        return tuple(settled)
+        """Return the targets; raises ConfigurationProblems with all mistakes."""
+        kinds = registry.kinds()
+        for layer in (defaults, own):
+            find_mistakes(layer, kinds, self.problems)
+        defaults, own = self._with_types(defaults), self._with_types(own)
+        layers = Layers(self._artifacts(defaults, own), defaults, own, where)
+        self.settling.check_flat(layers.flat())
+        drafts = Drafting(layers, kinds, self.problems).drafts()
+        targets = [self.settling.target(draft) for draft in drafts]
+        self.problems.raise_any()
+        return tuple(target for target in targets if target)
 
-    def _add(self, problems: Iterable[Problem]) -> None:
-        places = {problem.where for problem in self.problems}
-        self.problems.extend(problem for problem in problems if problem.where not in places)
+    def _environment(self, node: Node | None, name: str) -> Node:
+        environments = self._mapping(node, name)
+        where = node.where if node else f"{name}: environments"
+        if self.environment not in environments:
+            said = f"there is no environment {self.environment[:40]!r}"
+            remedy = nearest(self.environment, {*environments, LOCAL})
+            self.problems.add(Problem(f"{where}.{self.environment[:40]}", said, remedy, "config_not_found"))
+            self.problems.raise_any()
+        own = environments[self.environment]
+        if not is_name(self.environment):
+            self.problems.add(Problem(own.where, f"{self.environment[:40]!r} can't be a name", NAME_REMEDY))
+        return own
 
-    def _mapping(self, node: Node | None, where: str) -> Nodes:
+    def _mapping(self, node: Node | None, name: str) -> Nodes:
         if node is None or node.value is None:
             return {}
         if not isinstance(node.value, dict):
-            self.problems.append(Problem(node.where or where, "is not a mapping", "write `key: value` lines below it"))
+            self.problems.add(Problem(node.where or name, "is not a mapping", "write `key: value` lines below it"))
             return {}
         return dict(node.value)
 
-    def _artifacts(self, merged: Nodes, settling: Settling) -> Nodes:
-        node = merged.get("compiled_artifacts")
+    def _with_types(self, layer: Nodes) -> Nodes:
+        """Resolve what says which kind a service is of: all else depends on it."""
+        typed = {key: layer[key] for key in ("compute_type", "storage_type") if _is_text(layer.get(key))}
+        return layer | {key: Node(self.settling.resolved(node), node.where) for key, node in typed.items()}
+
+    def _artifacts(self, defaults: Nodes, own: Nodes) -> Nodes:
+        node = own.get("compiled_artifacts", defaults.get("compiled_artifacts"))
         if node is None or node.value is None:
             return {}
-        path = self.folder / str(settling.plain(node))
-        layer, problems = artifacts.read(path, self.environ)
-        self.problems.extend(problems)
-        nodes = as_nodes(layer, path.name).value
-        # What the environment replaces by another kind takes the artifact's settings of the old kind with it.
-        for service in ("compute", "storage"):
-            kind = merged.get(f"{service}_type")
-            if kind is not None and kind.value != layer.get(f"{service}_type"):
-                nodes = {key: value for key, value in nodes.items() if not key.startswith(f"{service}_")}
-                nodes.pop(layer.get(f"{service}_type"), None)
-        return typing_nodes(nodes)
-
-    def _find_flat_mistakes(self, merged: Nodes, settling: Settling, where: str) -> None:
-        flat = {key: node for key, node in merged.items() if key in PreflightConfig.model_fields}
-        values = {key: settling.plain(node) for key, node in flat.items() if node.value is not None}
-        try:
-            PreflightConfig.model_validate(values)
-        except ValidationError as error:
-            known = PreflightConfig.model_fields
-            details = (dict(detail) for detail in error.errors(include_url=False))
-            self._add(problem_of(detail, flat, where, known, set()) for detail in details)
+        if not isinstance(node.value, str) or not node.value:
+            self.problems.add(Problem(node.where, "is not a path", "write the path of a CompiledArtifacts JSON file"))
+            return {}
+        path = self.settling.resolved(node)
+        if self.problems.at(node.where):
+            return {}
+        return artifacts.read(self.resolver.folder / path, self.resolver.environ, {*defaults, *own}, self.problems)
 
 
-def typing_nodes(nodes: Any) -> Nodes:
-    """Narrow what is known to be a mapping of nodes."""
-    return dict(nodes)
+def _is_text(node: Node | None) -> bool:
+    return node is not None and isinstance(node.value, str)

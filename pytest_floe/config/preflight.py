@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_floe.settings import Port, Url
+from pytest_floe.settings import Host, Port, Url
 
 ComputeType = Literal["trino", "snowflake", "bigquery", "duckdb"]
 StorageType = Literal["s3", "gcs", "adls"]
@@ -22,14 +22,14 @@ class PreflightConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     compute_type: ComputeType | None = Field(None, description="The compute engine to validate.")
-    compute_host: str | None = Field(None, description="Host name of the compute engine.")
+    compute_host: Host | None = Field(None, description="Host name of the compute engine.")
     compute_port: Port | None = Field(None, description="Port of the compute engine.")
     storage_type: StorageType | None = Field(None, description="Object storage provider.")
-    storage_bucket: str | None = Field(None, description="Bucket (container) to validate access to.")
+    storage_bucket: str | None = Field(None, min_length=1, description="Bucket (container) to validate access to.")
     catalog_uri: Url | None = Field(None, description="Polaris (any Iceberg REST) catalog endpoint.")
-    postgres_host: str | None = Field(None, description="PostgreSQL host of Dagster's metadata.")
+    postgres_host: Host | None = Field(None, description="PostgreSQL host of Dagster's metadata.")
     postgres_port: Port = Field(5432, description="PostgreSQL port.")
-    postgres_database: str | None = Field(None, description="PostgreSQL database name.")
+    postgres_database: str | None = Field(None, min_length=1, description="PostgreSQL database name.")
 
 
 #: service -> (its defining field, the kind where that field does not say it)

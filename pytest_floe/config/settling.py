@@ -1,0 +1,169 @@
+"""From a draft to a target: references resolved, gaps filled by the SDK's variables, settings validated."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from pytest_floe import registry
+from pytest_floe.config import display, sdk_variables
+from pytest_floe.config.document import Node, Nodes
+from pytest_floe.config.drafts import Draft
+from pytest_floe.config.keys import Key, keys_of
+from pytest_floe.config.layers import find_clear
+from pytest_floe.config.preflight import PreflightConfig
+from pytest_floe.config.problems import Problem, Problems, unknown_key
+from pytest_floe.config.references import Resolver
+from pytest_floe.config.targets import Target
+from pytest_floe.settings import Settings
+
+
+class Settling:
+    """Turns drafts of ``environment`` into targets."""
+
+    def __init__(self, environment: str, resolver: Resolver, problems: Problems) -> None:
+        self.environment = environment
+        self.resolver = resolver
+        self.problems = problems
+
+    def check_flat(self, nodes: Nodes) -> None:
+        """Validate the flat fields as PreflightConfig has them."""
+        values = {name: self.resolved(node) for name, node in nodes.items()}
+        try:
+            PreflightConfig.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                node = _descend(nodes, detail["loc"])
+                self.problems.add(_problem(dict(detail), node, node.where if node else "", secret=False))
+
+    def target(self, draft: Draft) -> Target | None:
+        """Return the target, or None if the draft has mistakes."""
+        before = len(self.problems)
+        model = registry.find(draft.kind).settings
+        keys = keys_of(model)
+        given = {name: node for name, node in draft.values.items() if not self._blank(node)}
+        values = {name: self._value(node, keys.get(name)) for name, node in given.items()}
+        filled = sdk_variables.fill(model, values, self.resolver.environ)
+        nodes = given | filled
+        values |= {name: node.value for name, node in filled.items()}
+        settings = self._validated(model, values, draft, nodes, sound=len(self.problems) == before)
+        if (
+            settings is None
+            or len(self.problems) > before
+            or any(self.problems.at(node.where) for node in nodes.values())
+        ):
+            return None
+        shown = {name: str(node.plain()) for name, node in nodes.items()}
+        origins = {name: node.where for name, node in nodes.items()}
+        return Target(self.environment, draft.service, draft.kind, draft.name, settings, shown, origins)
+
+    def resolved(self, node: Node) -> Any:
+        """Return a node's value with its references resolved."""
+        if isinstance(node.value, dict):
+            return {name: self.resolved(inner) for name, inner in node.value.items()}
+        if isinstance(node.value, list):
+            return [self.resolved(inner) for inner in node.value]
+        if not isinstance(node.value, str):
+            return node.value
+        text, problems = self.resolver.resolve(node.value, node.where)
+        for problem in problems:
+            self.problems.add(problem)
+        return text
+
+    def _blank(self, node: Node) -> bool:
+        return node.value is None or (
+            isinstance(node.value, str) and not node.value and not self.problems.at(node.where)
+        )
+
+    def _value(self, node: Node, key: Key | None) -> Any:
+        if key is None:
+            return node.value  # the model names it as unknown
+        if key.secret:
+            find_clear(node, self.problems)
+            return _secret(self.resolved(node))
+        value = self.resolved(node)
+        if key.file and isinstance(value, str) and value:
+            return self.resolver.folder / os.path.expanduser(value)  # noqa: PTH111 - joined at once
+        return value
+
+    def _validated(
+        self, model: type[Settings], values: dict[str, Any], draft: Draft, nodes: Nodes, *, sound: bool
+    ) -> Settings | None:
+        try:
+            settings = model.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                if detail["loc"] or sound:  # rules over several keys say nothing certain about broken values
+                    self._add(dict(detail), draft, nodes, keys_of(model))
+            return None
+        self._find_missing_files(settings, draft, nodes)
+        return settings
+
+    def _add(self, detail: dict[str, Any], draft: Draft, nodes: Nodes, keys: Mapping[str, Key]) -> None:
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        node = _descend(nodes, detail["loc"])
+        where = node.where if node else draft.place(name) if name else draft.where
+        if detail["type"] == "extra_forbidden":
+            self.problems.add(unknown_key(name, where, keys))
+        elif detail["type"] == "missing":
+            self.problems.add(Problem(where, "is missing", _ways(name, keys[name])))
+        else:
+            self.problems.add(_problem(detail, node, where, secret=name in keys and keys[name].secret))
+
+    def _find_missing_files(self, settings: Settings, draft: Draft, nodes: Nodes) -> None:
+        for key in keys_of(type(settings)).values():
+            path = getattr(settings, key.attribute)
+            if not isinstance(path, Path) or not key.file:
+                continue
+            where = nodes[key.name].where if key.name in nodes else draft.place(key.name)
+            if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
+                self.problems.add(Problem(where, f"there is no file {path}", "create it, or correct the path"))
+            elif not os.access(path, os.R_OK):
+                self.problems.add(Problem(where, f"file {path} can't be read", "correct its permissions"))
+
+
+def _secret(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _secret(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_secret(inner) for inner in value]
+    return value if isinstance(value, SecretStr | None) else SecretStr(str(value))
+
+
+def _descend(nodes: Nodes, path: Iterable[int | str]) -> Node | None:
+    """Return the node that pydantic's ``path`` leads to, as far as there are nodes."""
+    found: Node | None = None
+    inner: Any = nodes
+    for step in path:
+        if isinstance(inner, dict):
+            found = inner.get(str(step), found)
+        elif isinstance(inner, list) and isinstance(step, int) and step < len(inner):
+            found = inner[step]
+        else:
+            break
+        inner = found.value if found else None
+    return found
+
+
+def _problem(detail: dict[str, Any], node: Node | None, where: str, *, secret: bool) -> Problem:
+    """Turn an error of pydantic into a problem with value (unless secret) and remedy."""
+    said = str(detail["msg"]).removeprefix("Value error, ")
+    message, _, remedy = said.partition(": ")
+    if detail["type"] == "value_error" and not detail["loc"]:
+        return Problem(where, message, remedy or "correct it")
+    value = "the value" if secret else display.shown(node, detail.get("input"))
+    if detail["type"] == "value_error":
+        return Problem(where, f"{value} {message}", remedy or "correct it")
+    must = said.replace("Input should", "it must", 1).partition(", unable to parse")[0]
+    quotes = (
+        " (put it in quotes)" if detail["type"] == "string_type" and isinstance(detail["input"], int | float) else ""
+    )
+    return Problem(where, f"{value} does not fit", f"{must[:1].lower()}{must[1:]}{quotes}")
+
+
+def _ways(name: str, key: Key) -> str:
+    return f"set {name}" + (f", or {' or '.join(key.variables)} in the environment" if key.variables else "")
