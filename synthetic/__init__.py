@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from .plan import Batch as Batch
     from .plan import Plan as Plan
     from .quality import DataQuality as DataQuality
+    from .undo import restore as restore
     from .shop import Ecommerce as Ecommerce
 
-_HOMES = {"Batch": "plan", "DataQuality": "quality", "Ecommerce": "shop", "Plan": "plan"}
+_HOMES = {"Batch": "plan", "DataQuality": "quality", "Ecommerce": "shop", "Plan": "plan", "restore": "undo"}
 
-__all__ = ["Batch", "DataQuality", "Ecommerce", "Plan"]  # noqa: RUF022
+__all__ = ["Batch", "DataQuality", "Ecommerce", "Plan", "restore"]  # noqa: RUF022
 
 
 def __getattr__(name: str) -> object:

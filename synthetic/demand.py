@@ -7,7 +7,7 @@ from whichever side it is approached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from .regions import SHARES, UTC_OFFSETS
 
 if TYPE_CHECKING:
     from .streams import Floats, Ints
+
+Whole = TypeVar("Whole", int, "Ints")
 
 WEEK_HOURS = 168
 _EPOCH_HOUR_OF_WEEK = 72
@@ -55,22 +57,21 @@ class Demand:
         self._first_hour = anchor // HOUR
         self._weights = np.roll(weights, -((self._first_hour + _EPOCH_HOUR_OF_WEEK) % WEEK_HOURS))
         self._sums = np.concatenate(([0], np.cumsum(self._weights)))
+        self._week = int(self._sums[-1])
+        self._steps = list(zip(self._weights.tolist(), self._sums.tolist(), strict=False))
 
     @property
     def first_week(self) -> int:
         """Weight-hours of the first week."""
-        return int(self._sums[-1]) * _WHOLE
-
-    @property
-    def quietest(self) -> int:
-        """The least weight of any hour."""
-        return int(self._weights.min()) * _WHOLE
+        return self._week * _WHOLE
 
     def until(self, instant: int) -> float:
         """Weight-hours from the anchor's hour to an instant."""
-        hour, rest = divmod(instant - self._first_hour * HOUR, HOUR)
-        hours = np.array([hour])
-        return float(self._until_hour(hours)[0]) + float(self._weight(hours)[0]) * (rest / HOUR)
+        hours, rest = divmod(instant - self._first_hour * HOUR, HOUR)
+        week, hour = divmod(hours, WEEK_HOURS)
+        weight, passed = self._steps[hour]
+        level = _WHOLE + _GROWTH_PER_WEEK * week
+        return float(self._whole_weeks(week) + passed * level) + weight * level * (rest / HOUR)
 
     def instants(self, amounts: Floats, begin: int, end: int) -> Ints:
         """The instants in [begin, end) at which the given weight-hours are reached."""
@@ -88,5 +89,7 @@ class Demand:
 
     def _until_hour(self, hours: Ints) -> Ints:
         week, hour = np.divmod(hours, WEEK_HOURS)
-        whole_weeks = self._sums[-1] * (week * _WHOLE + _GROWTH_PER_WEEK * (week * (week - 1) // 2))
-        return whole_weeks + self._sums[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+        return self._whole_weeks(week) + self._sums[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+
+    def _whole_weeks(self, weeks: Whole) -> Whole:
+        return self._week * (weeks * _WHOLE + _GROWTH_PER_WEEK * (weeks * (weeks - 1) // 2))

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class SyntheticError(Exception):
@@ -32,3 +33,12 @@ class TargetError(SyntheticError):
 
 class LedgerError(SyntheticError):
     """A ledger that does not fit its tables."""
+
+
+@contextmanager
+def collected(mistakes: list[str]) -> Iterator[None]:
+    """Add the mistakes found in the block to a list instead of raising."""
+    try:
+        yield
+    except InvalidSettings as error:
+        mistakes += error.mistakes

@@ -77,7 +77,7 @@ class Lateness:
         targets = [self._target(lane, window.number) for lane in range(len(_BLOCKS))]
         placed = placed_at(self._streams, self._schedule, window, orders)
         late = Late(rows[chosen], orders, placed, lanes, np.array(targets)[lanes])
-        return late.taking(np.flatnonzero(self._in_time(targets)[lanes] >= placed))
+        return late.taking(np.flatnonzero(placed >= self._in_time(targets)[lanes]))
 
     def arriving(self, window: Window) -> list[tuple[Window, Late]]:
         """The items of earlier orders that come with this batch, by the batch they should have come with."""

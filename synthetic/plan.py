@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .errors import InvalidSettings
+from .order_items import first_item
 from .slices import Maker, Slice, Tables
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Plan:
 
     def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools) -> None:
         self.quality = quality
+        self._streams = streams
         self.batch_count = schedule.batches
         self._maker = Maker(streams, quality, schedule, pools)
         self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
@@ -45,6 +47,10 @@ class Plan:
         if number < 0:
             raise InvalidSettings([f"batch {number} does not exist; batches count from 0"])
         return self._window(number)
+
+    def items_before(self, orders: int) -> int:
+        """How many order items the first `orders` orders have."""
+        return first_item(self._streams, orders)
 
     def batch(self, number: int) -> Batch:
         """Batch `number`, whole."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -98,7 +99,8 @@ class EvenSchedule:
         instants = np.empty(len(places), dtype=np.int64)
         for region, demand in enumerate(self._demands):
             of_region = np.flatnonzero(regions == region)
-            instants[of_region] = self._within(window, places[of_region], demand)
+            if len(of_region):
+                instants[of_region] = self._within(window, places[of_region], demand)
         return instants
 
     def _within(self, window: Window, places: Floats, demand: Demand) -> Ints:
@@ -157,7 +159,8 @@ class HistorySchedule(CurveSchedule):
         super().__init__(start, period, amount / max(orders, 1), jitter)
         self._period_end, self._total, self._size = start + period, orders, size
         self.batches = max(1, -(-orders // size))
-        self.longest_span = min(period, int(size * self._per_order / demand.quietest * HOUR) + 1)
+        cuts = [*self._instants(np.arange(0.0, orders, size), start, start + period).tolist(), start + period]
+        self.longest_span = max((end - begin for begin, end in pairwise(cuts)), default=period)
 
     def window(self, number: int) -> Window:
         first, last = (min((number + step) * self._size, self._total) for step in (0, 1))

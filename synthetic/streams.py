@@ -40,15 +40,20 @@ class Stream:
 
     def words(self, first: int, rows: int, width: int = 1) -> Words:
         """Rows `first` to `first + rows`: shape (rows,), or (rows, width) where width is above 1."""
+        if not rows:
+            return np.empty(0 if width == 1 else (0, width), dtype=np.uint64)
         counter, skipped = divmod(first * width, _WORDS_PER_COUNTER)
         raw = Philox(key=self.key, counter=counter).random_raw(skipped + rows * width)[skipped:]
         return raw if width == 1 else raw.reshape(rows, width)
 
     def at(self, rows: Ints, width: int = 1) -> Words:
-        """The given rows, which must be ascending; where they lie far apart, what is between is not drawn."""
-        if not len(rows) or int(rows[-1] - rows[0]) + 1 == len(rows):
-            return self.words(int(rows[0]) if len(rows) else 0, len(rows), width)
-        runs = np.split(rows, np.flatnonzero(np.diff(rows) > _WORTH_A_JUMP) + 1)
+        """The given rows, in ascending order, repeated or not; where they lie far apart, no row between is drawn."""
+        if not len(rows):
+            return self.words(0, 0, width)
+        steps = np.diff(rows)
+        if (steps == 1).all():
+            return self.words(int(rows[0]), len(rows), width)
+        runs = np.split(rows, np.flatnonzero(steps > _WORTH_A_JUMP) + 1)
         return np.concatenate([self._within(run, width) for run in runs])
 
     def _within(self, run: Ints, width: int) -> Words:

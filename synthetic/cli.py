@@ -1,0 +1,122 @@
+"""`python -m pytest_floe.synthetic generate`: a whole history in one call."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .errors import InvalidSettings, SyntheticError, collected
+from .export import CHUNK_SIZE, ORDERS_PER_FILE
+from .progress import Progress
+from .quality import DataQuality, rate_names
+from .shop import Ecommerce
+from .summary import closing_line, description
+from .write import FORMATS, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .plan import Plan
+
+FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 done, 1 could not be written, 2 wrong arguments, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        _generate(options)
+    except InvalidSettings as error:
+        print("error:", *error.mistakes, sep="\n  ", file=sys.stderr)
+        return WRONG_ARGUMENTS
+    except SyntheticError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted: what is there is whole", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pytest_floe.synthetic", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    generate = commands.add_parser("generate", help="write orders, items, customers, products and the ledger of defects")
+    _add_what(generate.add_argument_group("what"))
+    _add_rates(generate.add_argument_group("defects, each a rate from 0 to 1 (default 0)"))
+    _add_where(generate.add_argument_group("where and how (changes no value)"))
+    return parser
+
+
+def _add_what(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--orders", type=int, required=True, metavar="N", help="orders to make, before duplicates")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same data (default 0)")
+    group.add_argument("--start", type=_instant, default=_instant("2025-01-01"), metavar="DATE", help="when the shop opens, UTC (default 2025-01-01)")  # fmt: skip
+    group.add_argument("--days", type=float, default=90, metavar="N", help="time the orders are spread over (default 90)")  # fmt: skip
+    group.add_argument("--batch-size", type=int, metavar="N", help="orders per logical batch (default: a hundredth of them, at least 100)")  # fmt: skip
+
+
+def _add_rates(group: argparse._ArgumentGroup) -> None:
+    for name in rate_names():
+        group.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="X")
+    group.add_argument("--max-late-days", type=int, default=7, metavar="N", help="how late (default 7)")
+
+
+def _add_where(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--out", metavar="DIR", help="a new folder, or a URI such as s3://bucket/folder")
+    group.add_argument("--format", choices=FORMATS, default="parquet", help="default parquet")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="threads (default 1)")
+    group.add_argument("--chunk-size", type=int, default=CHUNK_SIZE, metavar="N", help=f"orders made at a time (default {CHUNK_SIZE})")  # fmt: skip
+    group.add_argument("--orders-per-file", type=int, default=ORDERS_PER_FILE, metavar="N", help=f"default {ORDERS_PER_FILE}")  # fmt: skip
+    group.add_argument("--row-group-size", type=int, default=1 << 20, metavar="N", help="most rows in a Parquet row group")  # fmt: skip
+    group.add_argument("--compression", default="snappy", help="of Parquet: snappy (default), zstd, gzip, none")
+    group.add_argument("--partition-by-batch", action="store_true", help="hive folders _batch_id=N")
+    group.add_argument("--catalog", metavar="NAME", help="Iceberg catalog of PyIceberg's configuration (default: one in DIR)")  # fmt: skip
+    group.add_argument("--namespace", default="shop", metavar="NAME", help="Iceberg namespace (default shop)")
+    group.add_argument("--describe", action="store_true", help="say what would be made, and make nothing")
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _generate(options: argparse.Namespace) -> None:
+    plan = _plan(options)
+    if options.describe:
+        print(description(plan, options.orders))
+        return
+    if not options.out:
+        raise InvalidSettings(["--out is missing: name a new folder to write to, or ask for --describe"])
+    progress = Progress(sys.stderr, options.orders)
+    try:
+        tally = write(plan, options, progress)
+    finally:
+        progress.close()
+    print(closing_line(tally, progress.seconds, options.out))
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """What to make; every mistake in the options is reported at once."""
+    size = max(100, -(-options.orders // 100)) if options.batch_size is None else options.batch_size
+    mistakes = [sentence for name in _COUNTS if (sentence := _below_one(name, getattr(options, name)))]
+    quality, shop = DataQuality(), Ecommerce()
+    with collected(mistakes):
+        quality = DataQuality(max_late_days=options.max_late_days, **{n: getattr(options, n) for n in rate_names()})
+    with collected(mistakes):
+        shop = Ecommerce(seed=options.seed, start=options.start)
+    with collected(mistakes):
+        shop.history(orders=options.orders, days=options.days, batch_size=size)
+    if mistakes:
+        raise InvalidSettings(mistakes)
+    return replace(shop, quality=quality).history(orders=options.orders, days=options.days, batch_size=size)
+
+
+_COUNTS = ("workers", "chunk_size", "orders_per_file", "row_group_size")
+
+
+def _below_one(name: str, value: int) -> str | None:
+    return f"{name}={value!r} is not at least 1" if value < 1 else None

@@ -1,0 +1,146 @@
+"""Writing a whole plan as files, with several workers.
+
+The work is divided into shares of a fixed number of orders, one file per table each. Which worker makes a share, and in
+what pieces, changes nothing in its rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .schemas import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pyarrow as pa
+
+    from .plan import Batch, Plan
+    from .sinks.formats import FileFormat, TableWriter
+    from .sinks.places import Folder
+
+ORDERS_PER_FILE = 250_000
+CHUNK_SIZE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Orders first to end - 1 of a batch, positions from 0."""
+
+    batch: int
+    first: int
+    end: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been written."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    defects: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch, or a part of one."""
+        for table in TABLES:
+            self.rows[table] += len(getattr(batch, table))
+        for counted in batch.defects["kind"].value_counts().to_pylist():
+            self.defects[counted["values"]] += counted["counts"]
+
+    def merge(self, other: Tally) -> None:
+        """Add another tally."""
+        self.rows += other.rows
+        self.defects += other.defects
+
+
+def pieces(plan: Plan, batches: Iterable[int], chunk_size: int) -> Iterator[Piece]:
+    """The batches in pieces of at most `chunk_size` orders; a batch without orders is one piece too."""
+    for number in batches:
+        orders = plan.window(number).orders
+        for first in range(0, max(orders, 1), chunk_size):
+            yield Piece(number, first, min(first + chunk_size, orders))
+
+
+def shares(plan: Plan, batches: Iterable[int], orders_per_share: int, chunk_size: int) -> Iterator[list[Piece]]:
+    """Pieces that go into one file each, in the order of the orders."""
+    share: list[Piece] = []
+    room = orders_per_share
+    for large in pieces(plan, batches, orders_per_share):
+        first = large.first
+        while True:
+            end = min(large.end, first + room)
+            share += _chunked(Piece(large.batch, first, end), chunk_size)
+            room -= end - first
+            if room == 0:
+                yield share
+                share, room = [], orders_per_share
+            if end == large.end:
+                break
+            first = end
+    if share:
+        yield share
+
+
+def _chunked(piece: Piece, size: int) -> list[Piece]:
+    starts = range(piece.first, max(piece.end, piece.first + 1), size)
+    return [Piece(piece.batch, first, min(first + size, piece.end)) for first in starts]
+
+
+def export(  # noqa: PLR0913 - options of one task
+    plan: Plan,
+    batches: Iterable[int],
+    folder: Folder,
+    file_format: FileFormat,
+    *,
+    workers: int = 1,
+    chunk_size: int = CHUNK_SIZE,
+    orders_per_file: int = ORDERS_PER_FILE,
+    by_batch: bool = False,
+    progress: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Write batches as TABLE/part-00000.EXT and so on; `by_batch` adds hive folders TABLE/_batch_id=N."""
+    total = Tally()
+
+    def write(numbered: tuple[int, list[Piece]]) -> Tally:
+        number, share = numbered
+        return _write_share(plan, share, folder, file_format, f"part-{number:05d}.{file_format.extension}", by_batch)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for tally in pool.map(write, enumerate(shares(plan, batches, orders_per_file, chunk_size))):
+            total.merge(tally)
+            progress(total)
+    return total
+
+
+def _write_share(
+    plan: Plan, share: list[Piece], folder: Folder, file_format: FileFormat, name: str, by_batch: bool
+) -> Tally:
+    tally = Tally()
+    with ExitStack() as opened:
+        files = _Files(folder, file_format, opened)
+        for piece in share:
+            batch = plan.part(piece.batch, piece.first, piece.end, encoded=file_format.encoded)
+            tally.add(batch)
+            for table in TABLES:
+                place = f"{table}/_batch_id={piece.batch}/{name}" if by_batch else f"{table}/{name}"
+                rows = getattr(batch, table)
+                files.write(place, rows.drop_columns(["_batch_id"]) if by_batch else rows)
+    return tally
+
+
+class _Files:
+    """Files opened when first written to, and closed with the stack."""
+
+    def __init__(self, folder: Folder, file_format: FileFormat, opened: ExitStack) -> None:
+        self._folder, self._format, self._opened = folder, file_format, opened
+        self._writers: dict[str, TableWriter] = {}
+
+    def write(self, name: str, rows: pa.Table) -> None:
+        if name not in self._writers:
+            stream = self._opened.enter_context(self._folder.open(name))
+            self._writers[name] = self._format.open(stream, rows.schema)
+            self._opened.callback(self._writers[name].close)
+        self._writers[name].write_table(rows)

@@ -1,0 +1,44 @@
+"""A line on a terminal that says how far the work is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from .export import Tally
+
+_WIDTH = 30
+_AT_MOST_EVERY = 0.1
+
+
+class Progress:
+    """A bar over `orders` orders, drawn on a terminal only."""
+
+    def __init__(self, stream: TextIO, orders: int) -> None:
+        self._stream, self._orders = stream, orders
+        self._shown = stream.isatty()
+        self._began = self._drawn = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the work began."""
+        return time.monotonic() - self._began
+
+    def __call__(self, tally: Tally) -> None:
+        """Show how far the work is."""
+        now = time.monotonic()
+        if self._shown and now - self._drawn >= _AT_MOST_EVERY:
+            self._drawn = now
+            done = min(1.0, tally.rows["orders"] / max(self._orders, 1))
+            bar = "#" * round(done * _WIDTH)
+            self._stream.write(f"\r[{bar:<{_WIDTH}}] {done:4.0%}  {tally.rows['orders']:,} orders")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Leave an empty line."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

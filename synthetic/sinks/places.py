@@ -1,0 +1,119 @@
+"""Places to put files in: nothing shows until everything is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyarrow import fs
+
+from ..errors import TargetError  # noqa: TID252
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder on some file system."""
+
+    system: fs.FileSystem
+    path: str
+
+    def open(self, name: str) -> fs.NativeFile:
+        """A new file below the folder, with its folders."""
+        path = f"{self.path}/{name}"
+        if isinstance(self.system, fs.LocalFileSystem):
+            self.system.create_dir(path.rpartition("/")[0], recursive=True)
+        return self.system.open_output_stream(path)
+
+
+@contextmanager
+def new_folder(target: str, system: fs.FileSystem | None = None) -> Iterator[Folder]:
+    """A folder that appears at `target` if the block ends well, and not at all if it does not.
+
+    On a local disk it is filled under another name and renamed. On an object store, which cannot rename, an empty
+    object `_SUCCESS` is written last, and whatever was written before a failure is removed; a killed process leaves
+    objects without `_SUCCESS`. `target` is a path, or a URI that PyArrow understands; with `system` a path in it.
+    """
+    with explained(target):
+        system, path = (system, target) if system else _resolve(target)
+        _require_vacant(system, path, target)
+        fill = _renamed if isinstance(system, fs.LocalFileSystem) else _marked
+        with fill(system, path) as folder:
+            yield folder
+
+
+def exists(target: str, system: fs.FileSystem | None = None) -> bool:
+    """Whether `new_folder` has completed this folder."""
+    with explained(target):
+        system, path = (system, target) if system else _resolve(target)
+        sign = path if isinstance(system, fs.LocalFileSystem) else f"{path}/{_SUCCESS}"
+        return bool(system.get_file_info(sign).type != fs.FileType.NotFound)
+
+
+def _resolve(target: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in target:
+        return fs.LocalFileSystem(), str(Path(target).absolute())
+    try:
+        system, path = fs.FileSystem.from_uri(target)
+    except (ValueError, NotImplementedError) as error:
+        raise TargetError(f"{target} is no place PyArrow can write to: {error}") from error
+    return system, path
+
+
+def _require_vacant(system: fs.FileSystem, path: str, target: str) -> None:
+    found = system.get_file_info(path).type
+    listed = system.get_file_info(fs.FileSelector(path)) if found == fs.FileType.Directory else []
+    if found == fs.FileType.File or listed:
+        raise TargetError(f"{target} exists and is not an empty folder: name another, or remove it first")
+
+
+@contextmanager
+def _renamed(system: fs.FileSystem, path: str) -> Iterator[Folder]:
+    final = Path(path)
+    staging = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staging.mkdir()
+    try:
+        yield Folder(system, str(staging))
+        staging.replace(final)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _marked(system: fs.FileSystem, path: str) -> Iterator[Folder]:
+    try:
+        yield Folder(system, path)
+        system.open_output_stream(f"{path}/{_SUCCESS}").close()
+    except BaseException:
+        if system.get_file_info(path).type == fs.FileType.Directory:
+            system.delete_dir(path)
+        raise
+
+
+@contextmanager
+def explained(target: str) -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise TargetError(_sentence(target, error)) from error
+
+
+def _sentence(target: str, error: OSError) -> str:
+    if error.errno in _FULL:
+        return f"{target}: the disk is full (or a limit is reached). Nothing was kept; free some space, write fewer orders, or name another place"
+    if error.errno in _FORBIDDEN:
+        return f"{target}: writing is not permitted. Name a place you may write to, or ask for the right to"
+    return f"{target} cannot be written: {error}"
