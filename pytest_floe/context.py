@@ -103,7 +103,7 @@ def identity_of(target: Target) -> Identity:
 
 def _packed(target: Target) -> dict[str, Any]:
     # Defaults stay out: a validator may forbid to set them beside what was given.
-    values = target.settings.model_dump(exclude_unset=True)
+    values = target.settings.model_dump(exclude_unset=True, by_alias=True)
     return {
         "environment": target.environment,
         "service": target.service,
