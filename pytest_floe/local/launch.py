@@ -21,7 +21,8 @@ START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _CORRECT = "correct what it says, or declare an environment 'local' of your own in floe.yaml"
 _TAIL_LINES = 5
-_FRAME = ("  ", "Traceback ")  # lines of a traceback that only its author needs
+#: Lines of a traceback that only its author needs.
+_FRAME = ("  ", "Traceback ", "The above exception ", "During handling ")
 #: The user's own settings of AWS, PostgreSQL, PyIceberg or proxies must not reach the servers, nor their secrets.
 _INHERITED = (
     "PATH",
