@@ -44,7 +44,8 @@ class Deliveries:
     @classmethod
     def in_order(cls, places: Ints) -> Deliveries:
         """Every candidate row once, at its place."""
-        return cls(np.arange(len(places)), places, places, np.zeros(len(places), dtype=np.bool_))
+        order = np.argsort(places, kind="stable")
+        return cls(order, places[order], places[order], np.zeros(len(places), dtype=np.bool_))
 
     def within(self, first: int, end: int) -> Deliveries:
         """Those that happen at places first to end - 1."""

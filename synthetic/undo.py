@@ -38,7 +38,7 @@ def restore(batches: Iterable[Batch]) -> list[Batch]:
 def _lines(batch: Batch, entity: str, *kinds: str) -> pa.Table:
     defects = batch.defects
     chosen = pc.and_(pc.equal(defects["entity"], entity), pc.is_in(defects["kind"], pa.array(kinds)))
-    return defects.filter(chosen)
+    return defects.filter(chosen).sort_by("row")
 
 
 def _rows(lines: pa.Table) -> Ints:

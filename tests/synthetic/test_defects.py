@@ -14,11 +14,16 @@ from .oracle import ENTITIES, plausible, together
 from .shops import qualities, rates, seeds, spans
 
 
-@given(seeds, spans, qualities, st.integers(0, 120), st.integers(1, 8))
+@given(seeds, spans, qualities, st.integers(0, 60), st.integers(1, 4))
 def test_undoing_the_ledger_gives_the_clean_tables(seed, span, quality, orders, batches):
     shop = Ecommerce(seed=seed, quality=quality, batch_span=span)
-    plan = shop.history(orders=orders, days=batches * span / timedelta(days=1), batch_size=max(1, orders // batches))
-    clean = shop.clean().history(orders=orders, days=batches * span / timedelta(days=1), batch_size=max(1, orders // batches))
-    for restored, expected in zip(restore(plan.batches()), clean.batches(), strict=True):
-        for table in ENTITIES:
-            assert getattr(restored, table).equals(getattr(expected, table).combine_chunks()), table
+    size, days = max(1, orders // batches), batches * span / timedelta(days=1)
+    spoiled = shop.history(orders=orders, days=days, batch_size=size)
+    clean = shop.clean().history(orders=orders, days=days, batch_size=size)
+    for restored, expected in zip(restore(spoiled.batches()), clean.batches(), strict=True):
+        assert differing(restored, expected) == []
+
+
+def differing(one, other):
+    """Names of tables that differ; keeps a failing example readable."""
+    return [t for t in ENTITIES if not getattr(one, t).combine_chunks().equals(getattr(other, t).combine_chunks())]

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_floe.synthetic import Ecommerce
+from pytest_floe.synthetic.schemas import TABLES
+
+from .oracle import together
+from .shops import qualities, seeds, spans
+
+
+@given(seeds, spans, qualities, st.integers(0, 400), st.integers(0, 40), st.lists(st.floats(0, 1), max_size=4))
+def test_the_parts_of_a_batch_one_behind_the_other_are_the_batch(seed, span, quality, orders, number, cuts):
+    plan = Ecommerce(seed=seed, quality=quality, batch_span=span).even(orders)
+    edges = sorted({0, orders, *(int(cut * orders) for cut in cuts)})
+    parts = [plan.part(number, a, b) for a, b in zip(edges, edges[1:], strict=False)] or [plan.part(number, 0, 0)]
+    whole = plan.batch(number)
+    assert [t for t in TABLES if not together(parts, t).equals(getattr(whole, t).combine_chunks())] == []
+
+
+@given(seeds, qualities, st.integers(0, 60), st.permutations(range(5)))
+def test_batches_can_be_made_alone_and_in_any_order(seed, quality, orders, order):
+    plan = Ecommerce(seed=seed, quality=quality).even(orders)
+    alone = {number: Ecommerce(seed=seed, quality=quality).batch(number, orders=orders) for number in order}
+    for batch in plan.batches(0, 5):
+        assert batch == alone[batch.number]
+
+
+@given(seeds, qualities, st.integers(0, 200))
+def test_dictionary_arrays_hold_the_same_values(seed, quality, orders):
+    plan = Ecommerce(seed=seed, quality=quality).even(orders)
+    plain, encoded = plan.part(2, 0, orders), plan.part(2, 0, orders, encoded=True)
+    for table in TABLES:
+        expected = getattr(plain, table)
+        assert getattr(encoded, table).cast(expected.schema).equals(expected)
