@@ -19,6 +19,7 @@ _CANARY = "floe-preflight-"
 _PORTS = {"http": 80, "https": 443}
 _SWEEP_LIMIT = 50
 _LARGEST_SIGNATURE = 100
+_WAY_OUT = "use a bucket that lets go of what is deleted, or set write: false"
 _BY_STATUS = {
     HTTPStatus.UNAUTHORIZED: "authenticate.rejected",
     HTTPStatus.NOT_FOUND: "operate.not_found",
@@ -135,6 +136,8 @@ def finding(
     """
     cause = causes.get(refusal.code) or _by_status(refusal.status, verb)
     message = f"{asked or verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
+    if cause == "operate.retained":
+        subject = _WAY_OUT
     return Finding(cause, message[:300], grant if cause.startswith("authorize.") else subject)
 
 
@@ -154,9 +157,7 @@ def verify(probe: Probe, bucket: Bucket, prefix: str) -> None:
     if not probe.write:
         _read_existing(probe, bucket, listed, where)
     elif kept := _retention(probe, bucket):
-        probe.warn(
-            "operate.retained", f"nothing was written: {kept}", "use a bucket without retention, or set write: false"
-        )
+        probe.warn("operate.retained", f"nothing was written: {kept}", _WAY_OUT)
         _read_existing(probe, bucket, listed, where)
     else:
         _sweep(probe, bucket, prefix)

@@ -283,6 +283,7 @@ def test_an_account_that_never_answers_ends_in_time(run_check: RunCheck) -> None
     with FaultyServer(hang) as server:
         outcome = run_check("adls", **played(server), within=0.5)
 
+    assert time.monotonic() < outcome.probe.deadline + 1
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "timeout", "authorize.list")
 
 
@@ -308,6 +309,7 @@ def test_what_no_emulator_answers_on_demand(run_check: RunCheck, status: int, co
     with FaultyServer(http(Answer(status, headers={"x-ms-error-code": code}))) as server:
         outcome = run_check("adls", **played(server))
 
+        assert len(server.requests) == 1
     assert (outcome.status, outcome.cause, outcome.left) == ("error", cause, [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import certifi
@@ -146,7 +147,7 @@ def test_a_token_that_the_service_refuses(run_check: RunCheck, gcs_server: GcsSe
     with FaultyServer(http(refusal)) as server:
         outcome = run_check("gcs", bucket="lake", endpoint=server.url, credentials_json=key)
 
-    assert (outcome.status, outcome.cause) == ("error", "authenticate.rejected")
+    assert (outcome.status, outcome.cause, outcome.subject) == ("error", "authenticate.rejected", "credentials_json")
 
 
 def test_a_clock_that_is_wrong(run_check: RunCheck, gcs_server: GcsServer) -> None:
@@ -167,6 +168,25 @@ def test_no_credentials(run_check: RunCheck, gcs_server: GcsServer, settings: di
 
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "config.missing_credentials", "authenticate")
     assert "sentinel" not in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "cause"),
+    [
+        (429, "rateLimitExceeded", "operate.not_ready"),
+        (503, "backendError", "operate.not_ready"),
+        (500, "internalError", "operate.server_error"),
+    ],
+)
+def test_what_no_emulator_answers_on_demand(run_check: RunCheck, status: int, reason: str, cause: str) -> None:
+    told = {"error": {"code": status, "message": "no", "errors": [{"reason": reason}]}}
+    with FaultyServer(http(Answer(status, told))) as server:
+        outcome = run_check("gcs", bucket="lake", endpoint=server.url, anonymous=True, within=5)
+
+        # With OpenTelemetry installed the SDK looks at the bucket by itself, in the background.
+        listings = [request for request in server.requests if request.path.startswith("/storage/v1/b/lake/o")]
+        assert len(listings) == 1
+    assert (outcome.status, outcome.cause, outcome.left) == ("error", cause, [])
 
 
 # The bucket
@@ -226,6 +246,18 @@ def test_nothing_is_written_where_it_could_not_be_removed(
         assert {request.method for request in server.requests} == {"GET"}
 
 
+def test_a_retention_that_could_not_be_known_beforehand(run_check: RunCheck) -> None:
+    body = canary.signature("00000000")
+    kept = Answer(403, {"error": {"code": 403, "message": "held", "errors": [{"reason": "retentionPolicyNotMet"}]}})
+    known = {"GET /storage/v1/b/lake/o": NO_OBJECTS, "GET /storage/v1/b/lake": Answer(403, {"error": {}})}
+    with FaultyServer(http(Answer(200, {"name": "x"}), Answer(200, body), kept, routes=known)) as server:
+        outcome = run_check("gcs", bucket="lake", endpoint=server.url, anonymous=True)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.retained", "operate.delete")
+    assert outcome.subject == "use a bucket that lets go of what is deleted, or set write: false"
+    assert outcome.left[0].startswith("gs://lake/floe-preflight-")
+
+
 def test_noncurrent_generations_are_deleted() -> None:
     """The emulator keeps no versions, so the answers are played."""
     noncurrent = {"name": "wh/canary", "bucket": "lake", "generation": "17"}
@@ -275,6 +307,7 @@ def test_a_service_that_never_answers_ends_in_time(run_check: RunCheck) -> None:
     with FaultyServer(hang) as server:
         outcome = run_check("gcs", bucket="lake", endpoint=server.url, within=0.5, anonymous=True)
 
+    assert time.monotonic() < outcome.probe.deadline + 1
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "timeout", "authorize.list")
 
 
@@ -284,6 +317,7 @@ def test_an_issuer_that_never_answers_ends_in_time(run_check: RunCheck, gcs_serv
         target = {"bucket": "lake", "endpoint": gcs_server.url, "credentials_json": json.dumps(key)}
         outcome = run_check("gcs", **target, within=0.5)
 
+    assert time.monotonic() < outcome.probe.deadline + 1
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "timeout", "authenticate")
 
 

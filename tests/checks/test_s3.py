@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -227,6 +228,7 @@ def test_what_no_emulator_answers_on_demand(run_check: RunCheck, status: int, co
     with FaultyServer(http(s3_error(status, code, "no"))) as server:
         outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
 
+        assert len(server.requests) == 1
     assert (outcome.status, outcome.cause, outcome.left) == ("error", cause, [])
 
 
@@ -391,6 +393,7 @@ def test_a_store_that_never_answers_ends_in_time(run_check: RunCheck) -> None:
     with FaultyServer(hang) as server:
         outcome = run_check("s3", bucket="lake", endpoint=server.url, within=0.5, **MADE_UP)
 
+    assert time.monotonic() < outcome.probe.deadline + 1
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "timeout", "authorize.list")
 
 
