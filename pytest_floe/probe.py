@@ -147,7 +147,7 @@ class Probe:
 
     def driver(self, module: str, extra: str) -> ModuleType:
         """Import a client library as a step of its own; if it is missing, the finding names the pip command."""
-        with self.step("driver"), _IMPORT_LOCK:
+        with _IMPORT_LOCK, self.step("driver"):
             try:
                 return importlib.import_module(module)
             except ImportError as error:
