@@ -40,27 +40,28 @@ def running(command: list[str | Path], ready: str, env: Mapping[str, str]) -> It
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         try:
-            wait_for(ready, process)
+            if not comes_up(ready, process):
+                log.seek(0)
+                pytest.fail(f"{command[0]} did not come up at {ready}: {log.read().decode()[-2000:]}")
             yield
         finally:
             process.terminate()
             process.wait(30)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until something answers at ``url``."""
+def comes_up(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until something answers at ``url``; False if the process ends or takes too long."""
     deadline = time.monotonic() + READY_WITHIN
-    while True:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             urlopen(url, timeout=5).close()
         except HTTPError:
-            return
+            return True
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"{process.args} did not come up at {url}")
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False
 
 
 def free_port() -> int:

@@ -1,0 +1,164 @@
+"""A session with Snowflake that ends in time and says what its errors mean."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pytest_floe import Finding, http_cause
+
+if TYPE_CHECKING:
+    from .scratch_table import Explain, Rows
+    from .snowflake import SnowflakeSettings
+
+_REFUSAL = 3001
+_UNIVERSAL = 5
+_LOGOUT_SECONDS = 2
+_STATUS = re.compile(r"\b([45]\d\d)\b(?= |$|:)")
+#: https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting, .../admin-security-fed-auth-use
+_CAUSES = {
+    606: "operate.not_found",
+    630: "timeout",
+    2003: "operate.not_found",
+    2043: "operate.not_found",
+    90073: "operate.exhausted",
+    390100: "authenticate.rejected",
+    390101: "authenticate.rejected",
+    390102: "authenticate.rejected",
+    390104: "authenticate.rejected",
+    390114: "authenticate.rejected",
+    390144: "authenticate.rejected",
+    390189: "authorize.denied",
+    390201: "operate.not_found",
+    390303: "authenticate.rejected",
+    390318: "authenticate.rejected",
+    390422: "authorize.denied",
+    390432: "authorize.denied",
+    394300: "authenticate.rejected",
+    394304: "authenticate.clock_skew",
+}
+#: Faults of the network reach Python as text alone.
+_TEXTS = {
+    "timed out": "timeout",
+    "timeout": "timeout",
+    "Connection refused": "connect.refused",
+    "certificate": "tls.untrusted",
+}
+
+
+class Session:
+    """Runs statements once ``log_in`` has succeeded."""
+
+    def __init__(self, sdk: ModuleType, settings: SnowflakeSettings) -> None:
+        self._sdk = sdk
+        self._settings = settings
+        self._connection: Any = None
+
+    def log_in(self, seconds: float) -> None:
+        """Log in; neither that nor a statement takes longer than ``seconds``."""
+        options = _options(self._settings) | _limits(self._sdk, self._settings, max(1, int(seconds)))
+        self._connection = self._sdk.connect(**{name: value for name, value in options.items() if value is not None})
+
+    def another(self, seconds: float) -> Session:
+        """Return another session, logged in."""
+        session = Session(self._sdk, self._settings)
+        session.log_in(seconds)
+        return session
+
+    def close(self) -> None:
+        """Log out."""
+        if self._connection:
+            self._connection.close()
+
+    @property
+    def role(self) -> str:
+        """The role that Snowflake gave."""
+        return str(self._connection.role)
+
+    def run(self, sql: str) -> Rows:
+        """Run a statement and return its rows."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows: Rows = cursor.fetchall()
+        return rows
+
+    def show(self, sql: str) -> list[dict[str, Any]]:
+        """Run a SHOW statement and return its rows by name of column."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            names = [column[0].lower() for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def is_refusal(self, error: Exception) -> bool:
+        """Tell whether Snowflake denied a statement."""
+        return getattr(error, "errno", None) == _REFUSAL
+
+    def explain(self, refused: str = "authorize.denied", subject: str | None = None) -> Explain:
+        """Return the translation of errors, where a refusal means the cause ``refused`` of the grant ``subject``."""
+
+        def translate(error: Exception) -> Finding | None:
+            if not isinstance(getattr(error, "errno", None), int):
+                return None
+            text = " ".join(str(error).split())[:300]
+            cause = refused if self.is_refusal(error) else _cause(error, text)
+            return Finding(cause, text, subject or self._login) if cause else None
+
+        return translate
+
+    @property
+    def _login(self) -> str:
+        role = f" as {self._settings.role}" if self._settings.role else ""
+        return f"user {self._settings.user}{role} at {self._settings.url}"
+
+
+def _cause(error: Any, text: str) -> str | None:
+    if error.errno in _CAUSES:
+        return _CAUSES[error.errno]
+    for part, cause in _TEXTS.items():
+        if part in text:
+            return cause
+    status = _STATUS.search(text)
+    return http_cause(int(status[1])) if status else None
+
+
+def _options(settings: SnowflakeSettings) -> dict[str, Any]:
+    return {
+        "account": settings.account,
+        "user": settings.user,
+        "password": settings.password and settings.password.get_secret_value(),
+        "private_key_file": settings.private_key_file and str(settings.private_key_file),
+        "private_key_file_pwd": settings.private_key_passphrase and settings.private_key_passphrase.get_secret_value(),
+        "token": settings.token and settings.token.get_secret_value(),
+        "authenticator": settings.authenticator or _authenticator(settings),
+        "role": settings.role,
+        "warehouse": settings.warehouse,
+        "database": settings.database,
+        "schema": settings.schema,
+        "host": settings.address,
+        "port": settings.port,
+        "protocol": settings.protocol,
+        "session_parameters": {"QUERY_TAG": "pytest-floe"},
+    }
+
+
+def _authenticator(settings: SnowflakeSettings) -> str | None:
+    if settings.private_key_file:
+        return "snowflake_jwt"
+    return "oauth" if settings.token else None
+
+
+def _limits(sdk: ModuleType, settings: SnowflakeSettings, seconds: int) -> dict[str, Any]:
+    """Return time-outs, and whom to trust; version 5 of the client named both anew."""
+    if int(sdk.__version__.partition(".")[0]) >= _UNIVERSAL:
+        names = ("login_timeout", "connect_timeout", "request_timeout", "retry_timeout", "query_timeout")
+        return dict.fromkeys(names, seconds) | {
+            "retry_max_attempts": 1,
+            "logout_total_timeout_seconds": _LOGOUT_SECONDS,
+            "enable_server_session_keep_alive_auto_detection": False,
+            "custom_root_store_path": settings.ca_file and str(settings.ca_file),
+        }
+    if settings.ca_file:
+        message = f"snowflake-connector-python {sdk.__version__} takes no ca_file"
+        raise Finding("config.missing_driver", message, "pip install 'snowflake-connector-python>=5'")
+    return dict.fromkeys(("login_timeout", "network_timeout", "socket_timeout"), seconds)

@@ -1,0 +1,74 @@
+"""Snowflake: fakesnow behind a front with passwords, roles, refusals, and warehouses that sleep."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import snowflake.connector
+
+from tests.servers.environment import environment, free_port, running
+
+REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connector-python<5", "uvicorn")
+FRONT = Path(__file__).with_name("snowflake_front.py")
+DATABASE, SCHEMA = "LAKE", "SHOP"
+
+_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler")
+PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
+_NOT_HERE = "Object does not exist, or operation cannot be performed."
+_DENIED = "SQL access control error:\nInsufficient privileges to operate on"
+CONFIG = {
+    "passwords": PASSWORDS,
+    "roles": ["LOADER", "PUBLIC"],
+    "schemas": {DATABASE: [SCHEMA]},
+    "warehouses": {"COMPUTE": "STARTED", "SLEEPER": "SUSPENDED"},
+    "refusals": [
+        ("reader", "CREATE", "003001", f"{_DENIED} schema '{SCHEMA}'"),
+        ("creator", "INSERT", "003001", f"{_DENIED} table 'SCRATCH'"),
+        ("onlooker", "SELECT \\* FROM", "003001", f"{_DENIED} table 'ORDERS'"),
+        ("outsider", "USE DATABASE", "002043", _NOT_HERE),
+        ("idler", "USE WAREHOUSE", "003001", f"{_DENIED} warehouse 'COMPUTE'"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class SnowflakeServer:
+    """A running server; it speaks plain HTTP."""
+
+    port: int
+
+    def run(self, *statements: str) -> list[Any]:
+        """Run ``statements`` as the user who may do everything, and return the rows of the last one."""
+        options = {"connect_timeout": 5, "enable_server_session_keep_alive_auto_detection": False}
+        where = {"host": "127.0.0.1", "port": self.port, "protocol": "http", "account": "test", **options}
+        login = {"user": "writer", "password": PASSWORDS["writer"], "database": DATABASE, "schema": SCHEMA}
+        with closing(snowflake.connector.connect(**where, **login)) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def tables(self) -> set[str]:
+        return {row[1] for row in self.run(f"SHOW TABLES IN SCHEMA {DATABASE}.{SCHEMA}")}
+
+    def state(self, warehouse: str) -> str:
+        return str(self.run(f"SHOW WAREHOUSES LIKE '{warehouse}'")[0][1])
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[SnowflakeServer]:
+    """Snowflake with a schema ``LAKE.SHOP`` that has one table."""
+    home = environment("fakesnow", *REQUIREMENTS)
+    server = SnowflakeServer(free_port())
+    # -P: beside the script lies a module named snowflake.
+    command = [home / "bin" / "python", "-P", FRONT, str(server.port), json.dumps(CONFIG)]
+    with running(command, f"http://127.0.0.1:{server.port}", os.environ):
+        server.run("CREATE TABLE ORDERS (id INTEGER)")
+        yield server
