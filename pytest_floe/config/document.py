@@ -20,7 +20,7 @@ _LONGEST_KEY = 60
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 #: What PyYAML quotes from the file in its messages; it may be part of a credential. Token names look like '<scalar>'.
-_QUOTED = re.compile(r"'[^'<>]{2,}'")
+_QUOTED = re.compile(r"'([^'<>]*)'")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def parse(text: str, name: str) -> tuple[Node | None, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         said = ", ".join(filter(None, (error.context, error.problem)))
-        problem = Problem(f"{name}{line}", f"not YAML: {_QUOTED.sub('…', said)}", "correct the syntax, or add quotes")
+        problem = Problem(
+            f"{name}{line}", f"not YAML: {_QUOTED.sub(_unquoted, said)}", "correct the syntax, or add quotes"
+        )
     except yaml.YAMLError as error:
         said = getattr(error, "reason", "can't be read")
         problem = Problem(name, f"not YAML: {said}", "correct the file")
@@ -92,7 +94,7 @@ def _integer(text: str) -> int:
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     f"{_TAG}null": lambda _: None,
-    f"{_TAG}bool": lambda text: text.lower() == "true",
+    f"{_TAG}bool": lambda text: {"true": True, "false": False}[text.lower()],
     f"{_TAG}int": _integer,
     f"{_TAG}float": float,
     f"{_TAG}str": str,
@@ -133,7 +135,7 @@ class _Builder:
         try:
             if construct:
                 return construct(node.value)
-        except ValueError:
+        except (ValueError, KeyError):
             pass
         self.problems.append(Problem(where, "has a YAML tag that does not fit, or is too long a number", "add quotes"))
         return None
@@ -174,6 +176,10 @@ class _Builder:
             said = f"{path} is given twice, first on line {first[word]}"
             self.problems.append(Problem(f"{self.name}:{line}", said, "keep one of them"))
         first.setdefault(word, line)
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    return match[0] if len(match[1]) == 1 else "…"
 
 
 def _printable(key: str) -> str:

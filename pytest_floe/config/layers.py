@@ -60,9 +60,9 @@ def find_mistakes(layer: Nodes, kinds: Mapping[str, str], problems: Problems) ->
 
 def find_clear(node: Node, problems: Problems) -> None:
     """Find credentials that are written out where a reference must stand."""
-    for leaf in _leaves(node):
-        if isinstance(leaf.value, str | int | float) and leaf.value != "" and not is_reference(str(leaf.value)):
-            problems.add(Problem(leaf.where, "holds a credential in clear", f"refer to it: {SYNTAX}"))
+    written = (leaf.value for leaf in _leaves(node) if isinstance(leaf.value, str | int | float) and leaf.value != "")
+    if not all(is_reference(str(value)) for value in written):
+        problems.add(Problem(node.where, "holds a credential in clear", f"refer to it: {SYNTAX}"))
 
 
 def _check_section(kind: str, section: Node, problems: Problems) -> None:

@@ -49,7 +49,7 @@ class Settling:
         values = {name: self._value(node, keys.get(name)) for name, node in given.items()}
         filled = sdk_variables.fill(model, values, self.resolver.environ)
         nodes = given | filled
-        values |= {name: node.value for name, node in filled.items()}
+        values |= {name: self._of_variable(node, keys[name]) for name, node in filled.items()}
         settings = self._validated(model, values, draft, nodes, sound=len(self.problems) == before)
         if (
             settings is None
@@ -86,22 +86,29 @@ class Settling:
             find_clear(node, self.problems)
             return _secret(self.resolved(node))
         value = self.resolved(node)
-        if key.file and isinstance(value, str) and value:
-            return self.resolver.folder / os.path.expanduser(value)  # noqa: PTH111 - joined at once
-        return value
+        return self._file(value, node.where, self.resolver.folder) if key.file and isinstance(value, str) else value
+
+    def _of_variable(self, node: Node, key: Key) -> Any:
+        return self._file(node.value, node.where, Path.cwd()) if key.file else node.value
+
+    def _file(self, name: str, where: str, folder: Path) -> Path:
+        path = folder / os.path.expanduser(name)  # noqa: PTH111 - joined at once
+        if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
+            self.problems.add(Problem(where, f"there is no file {path}", "create it, or correct the path"))
+        elif not os.access(path, os.R_OK):
+            self.problems.add(Problem(where, f"file {path} can't be read", "correct its permissions"))
+        return path
 
     def _validated(
         self, model: type[Settings], values: dict[str, Any], draft: Draft, nodes: Nodes, *, sound: bool
     ) -> Settings | None:
         try:
-            settings = model.model_validate(values)
+            return model.model_validate(values)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 if detail["loc"] or sound:  # rules over several keys say nothing certain about broken values
                     self._add(dict(detail), draft, nodes, keys_of(model))
             return None
-        self._find_missing_files(settings, draft, nodes)
-        return settings
 
     def _add(self, detail: dict[str, Any], draft: Draft, nodes: Nodes, keys: Mapping[str, Key]) -> None:
         name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -113,17 +120,6 @@ class Settling:
             self.problems.add(Problem(where, "is missing", _ways(name, keys[name])))
         else:
             self.problems.add(_problem(detail, node, where, secret=name in keys and keys[name].secret))
-
-    def _find_missing_files(self, settings: Settings, draft: Draft, nodes: Nodes) -> None:
-        for key in keys_of(type(settings)).values():
-            path = getattr(settings, key.attribute)
-            if not isinstance(path, Path) or not key.file:
-                continue
-            where = nodes[key.name].where if key.name in nodes else draft.place(key.name)
-            if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
-                self.problems.add(Problem(where, f"there is no file {path}", "create it, or correct the path"))
-            elif not os.access(path, os.R_OK):
-                self.problems.add(Problem(where, f"file {path} can't be read", "correct its permissions"))
 
 
 def _secret(value: Any) -> Any:
