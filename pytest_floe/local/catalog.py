@@ -1,4 +1,4 @@
-"""The Iceberg REST catalog of the embedded platform, as a process: ``python -m pytest_floe.local.catalog``.
+"""The Iceberg REST catalog of the embedded platform.
 
 No library serves a small one, so this is PyIceberg's SQL catalog behind Starlette.
 """
@@ -28,10 +28,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def main() -> None:
+def serve(lifeline: Lifeline) -> None:
     """Serve until the parent ends."""
-    lifeline = Lifeline()
-    lifeline.watch()
     config = CatalogConfig.from_json(lifeline.config)
     tables = SqlCatalog(
         config.warehouse, uri=f"sqlite:///{lifeline.folder}/catalog.db", warehouse=config.location, **config.storage
@@ -43,7 +41,3 @@ def main() -> None:
     # The first table needs its FileIO, which takes long to import: better while nobody waits for it.
     threading.Thread(target=load_file_io, args=(config.storage, config.location), name="storage", daemon=True).start()
     server.run(sockets=[socket.socket(fileno=lifeline.descriptor)])
-
-
-if __name__ == "__main__":
-    main()

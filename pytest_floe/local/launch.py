@@ -112,7 +112,7 @@ class Server:
         with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own module
                 # -P: a moto.py in the user's working directory is not ours
-                [sys.executable, "-P", "-m", f"pytest_floe.local.{self.name}"],
+                [sys.executable, "-P", "-m", "pytest_floe.local.serve", self.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

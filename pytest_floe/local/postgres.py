@@ -1,4 +1,4 @@
-"""PostgreSQL of the embedded platform, as a process: ``python -m pytest_floe.local.postgres``.
+"""PostgreSQL of the embedded platform.
 
 PostgreSQL itself knows nothing of lifelines, so this process holds the lifeline and stops the server at its end. It
 has one thread only: then Linux may be asked to stop the server too, should this process be killed.
@@ -158,16 +158,11 @@ def _literal(text: str) -> str:
     return "E" + _quoted(text.replace("\\", "\\\\").replace("\n", "\\n"), "'")
 
 
-def main() -> None:
+def serve(lifeline: Lifeline) -> None:
     """Serve until the parent ends."""
-    lifeline = Lifeline()
     supervisor = Supervisor(lifeline, PostgresConfig(**lifeline.config))
     try:
         supervisor.serve()
     finally:
         supervisor.stop()
         lifeline.leave()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""S3 of the embedded platform, as a process: ``python -m pytest_floe.local.s3``.
+"""S3 of the embedded platform.
 
 moto's server, with its IAM switched on before the first request and without its back doors.
 """
@@ -62,10 +62,8 @@ def _give_key(iam: IAMBackend, user: S3User) -> None:
     iam.access_keys[key.access_key_id] = key
 
 
-def main() -> None:
+def serve(lifeline: Lifeline) -> None:
     """Serve until the parent ends."""
-    lifeline = Lifeline()
-    lifeline.watch()
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     populate(S3Config.from_json(lifeline.config))
     application = SignedOnly(DomainDispatcherApplication(create_backend_app))
@@ -79,7 +77,3 @@ def main() -> None:
     )
     lifeline.ready()
     server.serve_forever()
-
-
-if __name__ == "__main__":
-    main()

@@ -78,6 +78,22 @@ def test_killed_without_warning_it_leaves_no_process_and_no_folder(owner: Owner)
 
 
 @needs_linux
+@pytest.mark.parametrize(
+    "far", ["serve\0s3", "serve\0catalog", "initdb", "--single"], ids=["s3", "catalog", "initdb", "single-user"]
+)
+def test_killed_while_it_starts_it_leaves_nothing_either(far: str) -> None:
+    """``far`` is in the command line of the process at whose sight the owner is killed."""
+    with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o711)
+        process = subprocess.Popen([sys.executable, "-c", OWNER], env={**os.environ, "TMPDIR": temporary})
+        assert eventually(lambda: any(far in command for command in _commands(temporary)))
+        process.kill()
+        process.wait()
+        assert eventually(lambda: not _commands(temporary))
+        assert list(Path(temporary).iterdir()) == []
+
+
+@needs_linux
 def test_a_process_that_it_forked_does_not_keep_its_servers_alive(owner: Owner) -> None:
     """Such a process holds the other end of every pipe."""
     pipe_ends = [fd for fd in Path(f"/proc/{owner.process.pid}/fd").iterdir() if _is_pipe(fd)]
@@ -146,6 +162,19 @@ def test_a_sweep_follows_no_links_and_looks_at_its_own_folders_only(tmp_path: Pa
     (tmp_path / f"{state.PREFIX}file").write_text("not a folder")
     assert state.sweep(tmp_path) == []
     assert precious.is_dir()
+
+
+def _commands(temporary: str) -> list[str]:
+    """Command lines of a run that keeps its state in this folder, whoever the parent of its processes is by now."""
+    seen = [_seen(Path("/proc") / str(pid)) for pid in psutil.pids()]
+    return [command for command, belongs_to in seen if temporary in belongs_to]
+
+
+def _seen(process: Path) -> tuple[str, str]:
+    try:
+        return (process / "cmdline").read_text(), f"{(process / 'environ').read_text()} {(process / 'cwd').readlink()}"
+    except OSError:  # it ended meanwhile, or is another user's
+        return "", ""
 
 
 def _is_pipe(descriptor: Path) -> bool:
