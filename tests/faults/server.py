@@ -221,6 +221,7 @@ def http(*answers: Answer, routes: Routes | None = None) -> Move:
 
 class _Http(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def __init__(self, connection: Connection, choose: Callable[[Request], Answer]) -> None:
         self._connection = connection

@@ -1,0 +1,121 @@
+"""Polaris, and any other Iceberg REST catalog: does it let us in, list, and keep a table?
+
+Protocol: https://github.com/apache/iceberg/blob/main/open-api/rest-catalog-open-api.yaml
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from types import ModuleType
+from urllib.parse import urlsplit
+
+from pytest_floe import Plan, Probe, check
+
+from .iceberg_catalog import Catalog
+from .iceberg_refusals import Refusals
+from .iceberg_scratch import Scratch
+from .oauth2 import fetch_token
+from .polaris_settings import PolarisSettings
+from .rest import RefusedError, Rest
+from .scratch_table import PATTERN, REMOVAL_SECONDS
+
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+
+
+def plan(settings: PolarisSettings) -> Plan:
+    """Say what the check would touch."""
+    scratch = ".".join((*settings.levels, PATTERN))
+    privileges = ["NAMESPACE_LIST", *(["TABLE_LIST"] if settings.namespace else [])]
+    if settings.write:
+        privileges += ["NAMESPACE_CREATE", "NAMESPACE_DROP", "TABLE_CREATE", "TABLE_READ_PROPERTIES", "TABLE_DROP"]
+    catalog, issuer = urlsplit(settings.uri), settings.external_issuer
+    return Plan(
+        endpoint=f"{catalog.netloc}{catalog.path}".rstrip("/"),
+        connects=tuple(f"{u.scheme}://{u.netloc}" for u in (catalog, *([urlsplit(issuer)] if issuer else []))),
+        principal=settings.client_id if settings.issuer else None,
+        reads=("/v1/config", f"namespaces of {settings.place}"),
+        creates=(f"namespace {scratch}", f"table {scratch}.{PATTERN}") if settings.write else (),
+        needs=tuple(f"{privilege} on {settings.place} to {settings.who}" for privilege in privileges),
+    )
+
+
+@check("catalog", "polaris", settings=PolarisSettings, plan=plan)
+def verify(settings: PolarisSettings, probe: Probe) -> None:
+    """Get a token, read the configuration, list, and with ``write`` make and drop a namespace with a table."""
+    probe.reach_url(settings.uri, settings.ca_file)
+    if settings.external_issuer:
+        probe.reach_url(settings.external_issuer, settings.ca_file)
+    httpx = probe.driver("httpx", "polaris")
+    with probe.step("start"):
+        trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+        rest = Rest(httpx, trust, probe.remaining)
+    with closing(rest):
+        refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
+        catalog = Catalog(rest, settings.uri, _headers(settings, probe, rest, refusals))
+        if not _configured(settings, probe, catalog, refusals):
+            return
+        done = _listed(settings, probe, catalog, refusals)
+        if probe.write:
+            Scratch(probe, catalog, _reopening(httpx, trust, catalog), settings.levels, refusals).verify()
+            done += ", table created and dropped"
+        probe.ok(done + _validity(probe))
+
+
+def _headers(settings: PolarisSettings, probe: Probe, rest: Rest, refusals: Refusals) -> dict[str, str]:
+    """Return what every request to the catalog carries."""
+    token = settings.token.get_secret_value() if settings.token else None
+    if settings.issuer:
+        realm = {} if settings.external_issuer else settings.realm_header
+        otherwise = refusals.of("a token", "authorize.denied")
+        token = fetch_token(probe, rest, settings.issuer, realm, otherwise)
+    return {**settings.realm_header, **({"Authorization": f"Bearer {token}"} if token else {})}
+
+
+def _configured(settings: PolarisSettings, probe: Probe, catalog: Catalog, refusals: Refusals) -> bool:
+    """Read the configuration of the warehouse; without one, tell whether the catalog has a default."""
+    explain = refusals.of("access", "authorize.denied", f"warehouse {settings.warehouse}")
+    if not settings.warehouse:
+        probe.warn("config.object_not_given", "no warehouse is given, so none was verified", "polaris.warehouse")
+    with probe.step("operate.config", explain):
+        try:
+            catalog.configure(settings.warehouse)
+        except RefusedError as refused:
+            if settings.warehouse or refused.status not in (_BAD_REQUEST, _NOT_FOUND):
+                raise
+            probe.ok(f"logged in{_validity(probe)}")
+            return False
+    if settings.issuer:
+        probe.principal(settings.issuer.client_id)
+    return True
+
+
+def _listed(settings: PolarisSettings, probe: Probe, catalog: Catalog, refusals: Refusals) -> str:
+    """List namespaces and, where one is given, its tables; return how many there are."""
+    with probe.step("authorize.list", refusals.of("NAMESPACE_LIST", "authorize.list_denied")):
+        count = sum(1 for _ in catalog.namespaces())
+        probe.fact(namespaces=count)
+    if settings.namespace:
+        missing = f"namespace {settings.namespace}"
+        with probe.step("authorize.list_tables", refusals.of("TABLE_LIST", "authorize.list_denied", missing)):
+            probe.fact(tables=sum(1 for _ in catalog.tables(settings.levels)))
+    return f"{count:,} namespace{'' if count == 1 else 's'}"
+
+
+def _validity(probe: Probe) -> str:
+    seconds = probe.facts.get("token_valid_seconds")
+    return f", token valid {seconds:,} s" if seconds else ""
+
+
+def _reopening(
+    httpx: ModuleType, trust: ssl.SSLContext, catalog: Catalog
+) -> Callable[[], AbstractContextManager[Catalog]]:
+    """Return what opens the catalog anew: a removal must work after the check's end, too."""
+
+    @contextmanager
+    def again() -> Iterator[Catalog]:
+        with closing(Rest(httpx, trust, lambda: REMOVAL_SECONDS)) as rest:
+            yield catalog.through(rest)
+
+    return again
