@@ -16,13 +16,32 @@ from pytest_floe.checks import adls
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
-from tests.faults.server import Answer, FaultyServer, hang, http, tls
+from tests.faults.server import Answer, Connection, FaultyServer, hang, http, tls
 from tests.servers.adls_dfs import DfsServer
 from tests.servers.azurite import Azurite
 
 _NUMBERS = itertools.count()
 STRANGERS_KEY = base64.b64encode(b"x" * 64).decode()
 LISTED = '<EnumerationResults ServiceEndpoint="http://x/" ContainerName="lakefs"><Blobs/></EnumerationResults>'
+
+
+def _unsigned_token() -> str:
+    """Azurite looks at the claims of a token, and at no signature."""
+    now = int(time.time())
+    claims = {
+        "aud": "https://storage.azure.com",
+        "iss": "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+        "nbf": now - 60,
+        "iat": now - 60,
+        "exp": now + 86_400,
+        "appid": "floe-app",
+        "oid": "floe-object",
+    }
+    parts = [{"alg": "RS256", "typ": "JWT"}, claims, {"not": "signed"}]
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+
+
+TOKEN = _unsigned_token()
 
 
 @pytest.fixture(autouse=True)
@@ -155,27 +174,10 @@ def test_no_credentials_anywhere(lake: Lake, container: str, monkeypatch: pytest
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "config.missing_credentials", "authenticate")
 
 
-def _entra_routes(token: Answer | None = None) -> dict[str, Answer]:
-    now = int(time.time())
-    claims = {
-        "aud": "https://storage.azure.com",
-        "iss": "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
-        "nbf": now - 10,
-        "iat": now - 10,
-        "exp": now + 600,
-        "appid": "floe-app",
-        "oid": "floe-object",
-    }
-    parts = [{"alg": "RS256", "typ": "JWT"}, claims, {"not": "signed"}]
-    jwt = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
-    granted = Answer(200, {"access_token": jwt, "expires_in": 599, "token_type": "Bearer"})
-    return {"POST /tenant/oauth2/v2.0/token": token or granted}
-
-
 def test_an_application_logs_in_at_entra(
     lake: Lake, azurite: Azurite, container: str, certificates: Certificates
 ) -> None:
-    with _issuer(certificates) as issuer:
+    with entra(certificates) as issuer:
         outcome = lake.check(container, **_application(issuer))
 
     assert (outcome.status, outcome.message) == (
@@ -183,12 +185,13 @@ def test_an_application_logs_in_at_entra(
         f"listed, wrote, read back and deleted under abfss://{container}@lake/wh/",
     )
     assert outcome.probe.known_as == "floe-app (object floe-object)"
+    assert outcome.probe._scrubber.leaks(f"Bearer {TOKEN}")
     assert azurite.everything_in(container) == []
 
 
 def test_an_application_with_a_wrong_secret(lake: Lake, container: str, certificates: Certificates) -> None:
     told = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}
-    with _issuer(certificates, Answer(401, told)) as issuer:
+    with entra(certificates, Answer(401, told)) as issuer:
         outcome = lake.check(container, **_application(issuer))
 
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "authenticate.rejected", "authenticate")
@@ -197,21 +200,26 @@ def test_an_application_with_a_wrong_secret(lake: Lake, container: str, certific
     assert outcome.subject == "application floe-app"
 
 
-def _issuer(certificates: Certificates, token: Answer | None = None) -> FaultyServer:
+def entra(certificates: Certificates, answer: Answer | None = None) -> FaultyServer:
+    """An issuer that answers every application with a token, or with ``answer``."""
     server: FaultyServer
-    server = FaultyServer(tls(certificates.valid), lambda connection: _play_entra(server, connection, token))
+
+    def play(connection: Connection) -> None:
+        here = f"{server.https_url}/tenant"
+        metadata = {
+            "issuer": f"{here}/v2.0",
+            "authorization_endpoint": f"{here}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{here}/oauth2/v2.0/token",
+        }
+        granted = Answer(200, {"access_token": TOKEN, "expires_in": 599, "token_type": "Bearer"})
+        routes = {
+            "GET /tenant/v2.0/.well-known/openid-configuration": Answer(200, metadata),
+            "POST /tenant/oauth2/v2.0/token": answer or granted,
+        }
+        http(Answer(404), routes=routes)(connection)
+
+    server = FaultyServer(tls(certificates.valid), play)
     return server
-
-
-def _play_entra(server: FaultyServer, connection, token: Answer | None) -> None:
-    here = f"{server.https_url}/tenant"
-    metadata = {
-        "issuer": f"{here}/v2.0",
-        "authorization_endpoint": f"{here}/oauth2/v2.0/authorize",
-        "token_endpoint": f"{here}/oauth2/v2.0/token",
-    }
-    known = {"GET /tenant/v2.0/.well-known/openid-configuration": Answer(200, metadata)}
-    http(Answer(404), routes=known | _entra_routes(token))(connection)
 
 
 def _application(issuer: FaultyServer) -> dict[str, object]:
@@ -288,9 +296,17 @@ def test_an_account_that_never_answers_ends_in_time(run_check: RunCheck) -> None
 
 
 @pytest.mark.parametrize("hierarchical", [True, False])
-@pytest.mark.parametrize("page", ["", "<html>Please log in</html>", "<EnumerationResults/>", {}])
-def test_another_service_is_not_taken_for_a_store(run_check: RunCheck, page: object, hierarchical: bool) -> None:
-    with FaultyServer(http(Answer(200, page))) as server:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200),
+        Answer(200, "<html>Please log in</html>"),
+        Answer(200, "<Results><Blobs/></Results>", headers={"Content-Type": "application/xml"}),
+        Answer(200, {}),
+    ],
+)
+def test_another_service_is_not_taken_for_a_store(run_check: RunCheck, answer: Answer, hierarchical: bool) -> None:
+    with FaultyServer(http(answer)) as server:
         outcome = run_check("adls", **played(server) | {"write": False, "hierarchical_namespace": hierarchical})
 
     assert (outcome.status, outcome.cause) == ("error", "operate.unexpected_response")
@@ -351,12 +367,12 @@ def test_directories_that_came_with_the_canary_go_with_it(run_check: RunCheck, d
 
 
 def test_directories_that_were_there_stay(run_check: RunCheck, dfs: DfsServer) -> None:
-    dfs.put("wh/orders", "data")
+    dfs.directory("wh/raw")
 
     outcome = _check_hierarchical(run_check, dfs)
 
     assert outcome.status == "ok"
-    assert list(dfs.paths) == ["wh", "wh/orders"]
+    assert list(dfs.paths) == ["wh", "wh/raw"]
 
 
 @pytest.mark.parametrize(
@@ -419,8 +435,9 @@ def test_what_soft_delete_keeps_is_said(run_check: RunCheck) -> None:
     assert careful.paths == {}
 
 
-def test_a_missing_file_system(run_check: RunCheck, dfs: DfsServer) -> None:
-    outcome = _check_hierarchical(run_check, dfs, container="no-such-filesystem")
+@pytest.mark.parametrize("write", [True, False])
+def test_a_missing_file_system(run_check: RunCheck, dfs: DfsServer, write: bool) -> None:
+    outcome = _check_hierarchical(run_check, dfs, container="no-such-filesystem", write=write)
 
     assert (outcome.status, outcome.cause) == ("error", "operate.not_found")
 

@@ -68,6 +68,7 @@ def test_the_least_a_workload_is_granted_is_enough(lake: Lake, gcs_server: GcsSe
     assert outcome.message == f"listed, wrote, read back and deleted under gs://{bucket}/wh/"
     assert outcome.probe.known_as is not None
     assert outcome.probe.known_as.endswith("@demo.iam.gserviceaccount.com")
+    assert outcome.probe._scrubber.leaks(f"Bearer {[*gcs_server.gateway.tokens][-1]}")
     assert gcs_server.everything_in(bucket) == []
 
 

@@ -255,6 +255,7 @@ def test_the_sdks_own_chain_is_used(
     outcome = run_check("s3", bucket=bucket, prefix="wh", endpoint=moto_s3.url)
 
     assert (outcome.status, outcome.probe.known_as) == ("ok", f"access key {keys.access_key_id}")
+    assert outcome.probe._scrubber.leaks(f"secret {keys.secret_access_key}")
 
 
 def test_a_role_is_assumed(lake: Lake, moto_s3: S3Server, bucket: str) -> None:

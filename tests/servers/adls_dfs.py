@@ -68,6 +68,9 @@ class DfsServer:
         self._make_parents(name)
         self.paths[name] = Path(content=content.encode())
 
+    def directory(self, name: str) -> None:
+        self._make_parents(f"{name}/")
+
     # The calls
 
     def list(self, query: dict[str, str], _body: bytes) -> dict[str, Any]:
