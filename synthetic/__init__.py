@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .plan import Batch as Batch
     from .plan import Plan as Plan
     from .quality import DataQuality as DataQuality
-    from .undo import restore as restore
     from .shop import Ecommerce as Ecommerce
+    from .undo import restore as restore
 
 _HOMES = {"Batch": "plan", "DataQuality": "quality", "Ecommerce": "shop", "Plan": "plan", "restore": "undo"}
 
-__all__ = ["Batch", "DataQuality", "Ecommerce", "Plan", "restore"]  # noqa: RUF022
+__all__ = ["Batch", "DataQuality", "Ecommerce", "Plan", "restore"]
 
 
 def __getattr__(name: str) -> object:

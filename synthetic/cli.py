@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pytest_floe.synthetic", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    generate = commands.add_parser("generate", help="write orders, items, customers, products and the ledger of defects")
+    generate = commands.add_parser(
+        "generate", help="write orders, items, customers, products and the ledger of defects"
+    )
     _add_what(generate.add_argument_group("what"))
     _add_rates(generate.add_argument_group("defects, each a rate from 0 to 1 (default 0)"))
     _add_where(generate.add_argument_group("where and how (changes no value)"))

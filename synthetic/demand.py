@@ -58,7 +58,7 @@ class Demand:
         self._weights = np.roll(weights, -((self._first_hour + _EPOCH_HOUR_OF_WEEK) % WEEK_HOURS))
         self._sums = np.concatenate(([0], np.cumsum(self._weights)))
         self._week = int(self._sums[-1])
-        self._steps = list(zip(self._weights.tolist(), self._sums.tolist(), strict=False))
+        self._steps: list[tuple[int, int]] = list(zip(self._weights.tolist(), self._sums.tolist(), strict=False))
 
     @property
     def first_week(self) -> int:
@@ -80,16 +80,18 @@ class Demand:
         step = np.searchsorted(edges, amounts, side="right") - 1
         np.clip(step, 0, len(hours) - 2, out=step)
         passed = (amounts - edges[step]) / self._weight(hours)[step]
-        instants = (self._first_hour + hours[step]) * HOUR + (passed * HOUR).astype(np.int64)
+        instants: Ints = (self._first_hour + hours[step]) * HOUR + (passed * HOUR).astype(np.int64)
         return np.clip(instants, begin, end - 1, out=instants)
 
     def _weight(self, hours: Ints) -> Ints:
         week, hour = np.divmod(hours, WEEK_HOURS)
-        return self._weights[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+        weights: Ints = self._weights[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+        return weights
 
     def _until_hour(self, hours: Ints) -> Ints:
         week, hour = np.divmod(hours, WEEK_HOURS)
-        return self._whole_weeks(week) + self._sums[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+        amounts: Ints = self._whole_weeks(week) + self._sums[hour] * (_WHOLE + _GROWTH_PER_WEEK * week)
+        return amounts
 
     def _whole_weeks(self, weeks: Whole) -> Whole:
         return self._week * (weeks * _WHOLE + _GROWTH_PER_WEEK * (weeks * (weeks - 1) // 2))

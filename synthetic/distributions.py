@@ -59,7 +59,8 @@ _ROOT_OF_OFFSET = 2.0
 
 def zipf_span(populations: Ints) -> Floats:
     """What `zipf_rank` needs to know about populations, each at least 1."""
-    return np.sqrt(np.sqrt(populations + _OFFSET)) - _ROOT_OF_OFFSET
+    spans: Floats = np.sqrt(np.sqrt(populations + _OFFSET)) - _ROOT_OF_OFFSET
+    return spans
 
 
 def zipf_rank(fractions: Floats, spans: Floats, populations: Ints) -> Ints:

@@ -1,9 +1,9 @@
 """What can go wrong, as sentences a user can act on.
 
-    SyntheticError
-     +- InvalidSettings    rates, sizes or dates that cannot be; lists every mistake  (also a ValueError)
-     +- TargetError        a place that cannot be written to, with a remedy
-     +- LedgerError        tables and ledger that do not belong together
+SyntheticError
++- InvalidSettings    rates, sizes or dates that cannot be; lists every mistake  (also a ValueError)
++- TargetError        a place that cannot be written to, with a remedy
++- LedgerError        tables and ledger that do not belong together
 """
 
 from __future__ import annotations

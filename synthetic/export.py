@@ -89,7 +89,7 @@ def _chunked(piece: Piece, size: int) -> list[Piece]:
     return [Piece(piece.batch, first, min(first + size, piece.end)) for first in starts]
 
 
-def export(  # noqa: PLR0913 - options of one task
+def export(
     plan: Plan,
     batches: Iterable[int],
     folder: Folder,

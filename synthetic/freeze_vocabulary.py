@@ -26,9 +26,7 @@ def names_of(locale: str, kind: str) -> list[str]:
 def frozen() -> dict[str, dict[str, list[str]]]:
     """Per locale an even choice of first and last names."""
     locales = sorted({locale for several in LOCALES.values() for locale in several})
-    return {
-        locale: {kind: _thinned(names_of(locale, kind)) for kind in ("first", "last")} for locale in locales
-    }
+    return {locale: {kind: _thinned(names_of(locale, kind)) for kind in ("first", "last")} for locale in locales}
 
 
 def _thinned(names: list[str]) -> list[str]:

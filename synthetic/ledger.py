@@ -100,7 +100,7 @@ class Delivered:
         return lines(entity, self.batch, kind, column, self.anchors[rows], self.position + rows, keys, original)
 
 
-def lines(  # noqa: PLR0913 - one argument per column
+def lines(
     entity: str,
     batch: int,
     kind: str,
@@ -149,4 +149,5 @@ def ledger(entries: Sequence[Entries]) -> pa.Table:
 def _rank(column: pa.ChunkedArray, words: Sequence[str] | None) -> Ints:
     """Rank of each value: in the given words, or in the schemas' columns."""
     known = words or sorted({name for schema in SCHEMAS.values() for name in schema.names} | {""})
-    return pc.index_in(column.fill_null(""), pa.array(known)).to_numpy()
+    ranks: Ints = pc.index_in(column.fill_null(""), pa.array(known)).to_numpy()
+    return ranks

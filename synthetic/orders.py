@@ -57,8 +57,11 @@ class Lives:
     def drawn(cls, words: Words) -> Lives:
         """From one word each."""
         delays = (payment_delays(), shipping_delays(), delivery_delays())
-        steps = (table[bits(words, i * QUANTILE_BITS, QUANTILE_BITS)] for i, table in enumerate(delays))
-        return cls(*steps, bits(words, 64 - _CANCELLED_BITS, _CANCELLED_BITS) < _CANCELLED_BELOW)
+        paid, shipped, delivered = (
+            table[bits(words, i * QUANTILE_BITS, QUANTILE_BITS)] for i, table in enumerate(delays)
+        )
+        cancelled = bits(words, 64 - _CANCELLED_BITS, _CANCELLED_BITS) < _CANCELLED_BELOW
+        return cls(paid, shipped, delivered, cancelled)
 
     def as_of(self, placed: Ints, now: int) -> Snapshot:
         """The state at `now` of orders placed at the given instants: a step counts once it lies in the past."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from .errors import InvalidSettings
 from .order_items import first_item
-from .slices import Maker, Slice, Tables
+from .schemas import ENTITIES, TABLES
+from .slices import Maker, Slice
+from .tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,11 @@ class Batch(Tables):
     number: int
     begin: datetime
     end: datetime
+
+    @property
+    def records(self) -> int:
+        """Rows of the four entities together."""
+        return sum(len(getattr(self, name)) for name in ENTITIES)
 
 
 class Plan:
@@ -66,7 +73,9 @@ class Plan:
         """
         window = self.window(number)
         if not 0 <= first <= end <= window.orders:
-            raise InvalidSettings([f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"])
+            raise InvalidSettings(
+                [f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"]
+            )
         piece = Slice(window, window.first_row + first, window.first_row + end)
         return _batch(self._maker.tables(piece, encoded=encoded), window)
 
@@ -78,4 +87,4 @@ class Plan:
 
 def _batch(tables: Tables, window: Window) -> Batch:
     begin, end = (_EPOCH + timedelta(microseconds=instant) for instant in (window.begin, window.end))
-    return Batch(*(getattr(tables, name) for name in Tables.__slots__), window.number, begin, end)
+    return Batch(**{name: getattr(tables, name) for name in TABLES}, number=window.number, begin=begin, end=end)

@@ -90,9 +90,7 @@ class OrderSpoiler:
         rows = raw.rows[source]
         order = np.argsort(rows[again], kind="stable")
         _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
-        return RawOrders(
-            rows, raw.keys[source], raw.customers[source], raw.total[source], raw.placed[source], now
-        )
+        return RawOrders(rows, raw.keys[source], raw.customers[source], raw.total[source], raw.placed[source], now)
 
 
 def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.intp], end: int) -> None:
@@ -112,7 +110,9 @@ def _note_late(notes: Notes, clean: Orders, placed: Ints, now: Snapshot, end: in
     late = placed != clean.placed
     shipping = (before.is_shipped != now.is_shipped) | (now.is_shipped & late)
     notes.add_changes("late", "order_date", late, instants(clean.placed))
-    notes.add_changes("late", "status", before.status != now.status, choice(before.status, STATUSES).array(encoded=False))
+    notes.add_changes(
+        "late", "status", before.status != now.status, choice(before.status, STATUSES).array(encoded=False)
+    )
     notes.add_changes("late", "shipped_date", shipping, instants(before.shipped, before.is_shipped))
     notes.add_changes("late", "updated_at", before.updated != now.updated, instants(before.updated))
 

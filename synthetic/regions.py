@@ -24,7 +24,7 @@ SHARES = np.bincount(_DEAL)
 _REGION_OF_SEAT = np.array(_DEAL, dtype=np.int8)
 _SEATS = np.zeros((len(REGIONS), int(SHARES.max())), dtype=np.int64)
 for _region, _share in enumerate(SHARES):
-    _SEATS[_region, :_share] = np.flatnonzero(_REGION_OF_SEAT == _region)
+    _SEATS[_region, :_share] = np.flatnonzero(_region == _REGION_OF_SEAT)
 
 
 def region_of(customers: Ints) -> NDArray[np.int8]:

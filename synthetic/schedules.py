@@ -72,7 +72,7 @@ class Schedule(Protocol):
 class EvenSchedule:
     """`orders` orders in every stretch of `span` microseconds from `start` on."""
 
-    batches = None
+    batches: int | None = None
 
     def __init__(self, start: int, span: int, orders: int, jitter: Stream) -> None:
         self.longest_span = span
@@ -92,8 +92,8 @@ class EvenSchedule:
         places = (rows - window.first_row).astype(np.float64)
         if regions is not None:
             return self._instants(window, places, regions)
-        each = [self._within(window, places, demand) for demand in self._demands]
-        return np.minimum.reduce(each)
+        earliest: Ints = np.minimum.reduce([self._within(window, places, demand) for demand in self._demands])
+        return earliest
 
     def _instants(self, window: Window, places: Floats, regions: Regions) -> Ints:
         instants = np.empty(len(places), dtype=np.int64)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .errors import InvalidSettings
+from .pace import at_rate, burst_size, evenly
 from .plan import Plan
 from .pools import Pools
 from .quality import DataQuality
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_LONGEST_SPAN = timedelta(days=3653)
 _MOST_ORDERS = 1 << 32
 
 
@@ -35,23 +37,25 @@ class Ecommerce:
 
     seed: int = 0
     quality: DataQuality = DataQuality()  # noqa: RUF009 - frozen
-    start: datetime = datetime(2025, 1, 1, tzinfo=UTC)  # noqa: RUF009 - immutable
-    batch_span: timedelta = timedelta(minutes=5)  # noqa: RUF009 - immutable
+    start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    batch_span: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
         _refuse(self._mistakes())
 
     def _mistakes(self) -> Iterator[str]:
-        if not isinstance(self.seed, int):
-            yield f"seed={self.seed!r} is not a whole number"
-        if not isinstance(self.quality, DataQuality):
-            yield f"quality={self.quality!r} is not a DataQuality"
-        if not isinstance(self.start, datetime) or self.start.tzinfo is None:
-            yield f"start={self.start!r} is not a datetime with a time zone"
-        elif not _EPOCH <= self.start < _LATEST:
-            yield f"start={self.start} does not lie between 1970 and 2200"
-        if not isinstance(self.batch_span, timedelta) or self.batch_span < _MICROSECOND:
-            yield f"batch_span={self.batch_span!r} is not a positive timedelta"
+        given: dict[str, object] = vars(self)
+        seed, start, span = given["seed"], given["start"], given["batch_span"]
+        if not isinstance(seed, int):
+            yield f"seed={seed!r} is not a whole number"
+        if not isinstance(given["quality"], DataQuality):
+            yield f"quality={given['quality']!r} is not a DataQuality"
+        if not isinstance(start, datetime) or start.tzinfo is None:
+            yield f"start={start!r} is not a datetime with a time zone"
+        elif not _EPOCH <= start < _LATEST:
+            yield f"start={start} does not lie between 1970 and 2200"
+        if not isinstance(span, timedelta) or not _MICROSECOND <= span <= _LONGEST_SPAN:
+            yield f"batch_span={span!r} is not a timedelta above nothing, up to {_LONGEST_SPAN.days} days"
 
     def clean(self) -> Ecommerce:
         """The same shop with nothing spoiled."""
@@ -73,6 +77,25 @@ class Ecommerce:
             _refuse(["give either orders, the number in every batch, or orders_per_day"])
         plan = self.even(orders) if orders is not None else self.curve(orders_per_day or 0)
         return plan.batches(start, stop)
+
+    def stream(
+        self, *, every: timedelta | float, orders: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[Batch]:
+        """Batches as a schedule would bring them: one now, and one more after each `every` (a timedelta or seconds).
+
+        A consumer that takes longer gets the next one at once, until it has caught up.
+        """
+        seconds = every.total_seconds() if isinstance(every, timedelta) else every
+        return evenly(self.batches(start, stop, orders=orders), seconds)
+
+    def burst(
+        self, records_per_second: float | None = 1000, *, start: int = 0, stop: int | None = None
+    ) -> Iterator[Batch]:
+        """Small batches whose rows, all four tables together, come at a steady rate; None: as fast as they are made."""
+        if records_per_second is not None and not records_per_second > 0:
+            _refuse([f"records_per_second={records_per_second!r} is not above 0"])
+        batches = self.batches(start, stop, orders=burst_size(records_per_second))
+        return batches if records_per_second is None else at_rate(batches, records_per_second)
 
     def even(self, orders: int) -> Plan:
         """The plan in which every batch has `orders` orders."""

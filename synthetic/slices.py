@@ -12,16 +12,18 @@ import pyarrow.compute as pc
 from .arrays import Coded, as_text, instants, uuids
 from .customers import customer_columns
 from .delivery import REACH, Deliveries, chosen, schedule_deliveries
+from .drift import drift_of, drifted, note_drift
 from .growth import CUSTOMERS, PRODUCTS
+from .item_deliveries import ItemPlan, plan_items
 from .lateness import Lateness
 from .ledger import Delivered, Entries, Notes, ledger, lines
-from .item_deliveries import ItemPlan, plan_items
 from .order_items import Baskets, Items, make_baskets, make_items, totals
 from .orders import make_orders
 from .products import product_columns
 from .raw_items import ItemSpoiler, Lines, joined, note_arrivals
 from .raw_orders import OrderSpoiler, order_columns
-from .schemas import SCHEMAS
+from .schemas import ENTITIES, SCHEMAS
+from .tables import Tables
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
@@ -38,17 +40,6 @@ if TYPE_CHECKING:
 Columns = dict[str, "pa.Array | Coded"]
 _NO_ROWS: Ints = np.zeros(0, dtype=np.int64)
 _COUNTED_AT_ONCE = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The tables of a batch, or of a slice of one."""
-
-    customers: pa.Table
-    products: pa.Table
-    orders: pa.Table
-    order_items: pa.Table
-    defects: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +98,16 @@ class Maker:
         """The rows of a slice; `encoded` leaves repeated text as dictionary arrays."""
         candidates = self._candidates(piece)
         orders_before, items_before = self._delivered_before(piece)
-        customers, entries = self._customers(piece)
-        orders, order_entries = self._orders(piece, candidates, orders_before)
-        items, item_entries = self._items(piece, candidates, items_before)
-        return Tables(
-            _table("customers", customers, piece.window, encoded=encoded),
-            _table("products", self._products(piece), piece.window, encoded=encoded),
-            _table("orders", orders, piece.window, encoded=encoded),
-            _table("order_items", items, piece.window, encoded=encoded),
-            ledger(entries + order_entries + item_entries),
-        )
+        columns, entries = {"products": self._products(piece)}, list[Entries]()
+        columns["customers"], of_customers = self._customers(piece)
+        columns["orders"], of_orders = self._orders(piece, candidates, orders_before)
+        columns["order_items"], of_items = self._items(piece, candidates, items_before)
+        made = {name: _table(name, columns[name], piece.window, encoded=encoded) for name in ENTITIES}
+        drift = drift_of(self._streams, self._quality, piece.window.number)
+        if drift and piece.is_first:
+            entries.append(note_drift(drift, piece.window.number, SCHEMAS[drift.entity]))
+        tables = Tables(**made, defects=ledger([*entries, *of_customers, *of_orders, *of_items]))
+        return drifted(tables, drift) if drift else tables
 
     def _first_candidate(self, piece: Slice) -> int:
         reach = 0 if self._quality.keeps_order else REACH
@@ -215,8 +206,8 @@ class Maker:
 
 def _table(name: str, columns: Columns, window: Window, *, encoded: bool) -> pa.Table:
     """Columns in the schema's order, with the technical ones."""
-    rows = len(next(iter(columns.values())))
     arrays = [column.array(encoded=encoded) if isinstance(column, Coded) else column for column in columns.values()]
+    rows = len(arrays[0])
     arrays += [pa.array(np.full(rows, window.number)), instants(np.full(rows, window.end))]
     if encoded:
         return pa.Table.from_arrays(arrays, names=SCHEMAS[name].names)

@@ -36,7 +36,9 @@ def closing_line(tally: Tally, seconds: float, place: str) -> str:
     rows = sum(tally.rows[name] for name in ENTITIES)
     made = ", ".join(f"{tally.rows[name]:,} {name}" for name in ENTITIES)
     spoiled = ", ".join(f"{tally.defects[kind]:,} {kind}" for kind in KINDS if tally.defects[kind])
-    return f"{made} in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s) to {place}; defects: {spoiled or 'none'}"
+    return (
+        f"{made} in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s) to {place}; defects: {spoiled or 'none'}"
+    )
 
 
 def _day(instant: int) -> str:

@@ -42,7 +42,8 @@ def _lines(batch: Batch, entity: str, *kinds: str) -> pa.Table:
 
 
 def _rows(lines: pa.Table) -> Ints:
-    return lines["row"].to_numpy()
+    rows: Ints = lines["row"].to_numpy()
+    return rows
 
 
 def _repaired(batch: Batch) -> Batch:
@@ -76,13 +77,17 @@ def _with_column(table: pa.Table, column: str, lines: pa.Table) -> pa.Table:
     spoiled[rows] = True
     original = from_text(lines["original"].combine_chunks(), table.schema.field(index).type)
     current = table.column(index).combine_chunks()
-    return table.set_column(index, table.schema.field(index), pc.replace_with_mask(current, pa.array(spoiled), original))
+    return table.set_column(
+        index, table.schema.field(index), pc.replace_with_mask(current, pa.array(spoiled), original)
+    )
 
 
 def _late_items(batch: Batch) -> pa.Table:
     """The repaired late items of a batch, which carry the number of the batch they belong to."""
     items = batch.order_items
-    return items.filter(pa.array(_mask(len(items), _late_rows(batch)) & ~_mask(len(items), _duplicates(batch, "order_items"))))
+    return items.filter(
+        pa.array(_mask(len(items), _late_rows(batch)) & ~_mask(len(items), _duplicates(batch, "order_items")))
+    )
 
 
 def _late_rows(batch: Batch) -> Ints:

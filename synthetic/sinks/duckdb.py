@@ -51,7 +51,7 @@ class DuckDBSink:
             transaction.execute("INSERT INTO _batches VALUES (?)", [batch.number])
             for table in TABLES:
                 transaction.register("arriving", getattr(batch, table))
-                transaction.execute(f"INSERT INTO {table} BY NAME FROM arriving")  # noqa: S608 - our own names
+                transaction.execute(f"INSERT INTO {table} BY NAME FROM arriving")
                 transaction.unregister("arriving")
             transaction.commit()
         return True

@@ -10,8 +10,6 @@ import pyarrow.csv as pc
 import pyarrow.ipc as pi
 import pyarrow.parquet as pq
 
-from ..schemas import SCHEMAS, TEXT  # noqa: TID252 - the folder is installed under another name
-
 if TYPE_CHECKING:
     from pyarrow import NativeFile
 
@@ -79,7 +77,8 @@ class Parquet:
 
 def _is_key(field: pa.Field) -> bool:
     """Random keys have no bounds worth storing."""
-    return field.name.endswith("_id") and field.name != "_batch_id"
+    name: str = field.name
+    return name.endswith("_id") and name != "_batch_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,8 @@ class Csv:
     encoded: bool = False
 
     def open(self, stream: NativeFile, schema: pa.Schema) -> TableWriter:
-        return pc.CSVWriter(stream, schema)
+        writer: TableWriter = pc.CSVWriter(stream, schema)
+        return writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class Arrow:
     encoded: bool = False
 
     def open(self, stream: NativeFile, schema: pa.Schema) -> TableWriter:
-        return pi.new_file(stream, schema)
+        writer: TableWriter = pi.new_file(stream, schema)
+        return writer
 
 
 FORMATS: dict[str, FileFormat] = {"parquet": Parquet(), "csv": Csv(), "arrow": Arrow()}

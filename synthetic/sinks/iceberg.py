@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError
-from pyiceberg.expressions import EqualTo
 
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
 
@@ -49,7 +48,8 @@ class IcebergSink:
 
     def append(self, batch: Batch) -> bool:
         """Add a batch; False if every table has it already."""
-        return any([_append(self._tables[name], getattr(batch, name), batch.number) for name in TABLES])
+        added = [_append(self._tables[name], getattr(batch, name), batch.number) for name in TABLES]
+        return any(added)
 
 
 def _table(catalog: Catalog, identifier: str, schema: pa.Schema) -> Table:
@@ -82,7 +82,7 @@ def _has(table: Table, batch: int) -> bool:
     """Whether a snapshot names the batch, or, once snapshots have expired, a row does."""
     if any(_names(snapshot.summary, batch) for snapshot in table.snapshots()):
         return True
-    return bool(table.snapshots()) and table.scan(EqualTo("_batch_id", batch), limit=1).to_arrow().num_rows > 0
+    return bool(table.snapshots()) and table.scan(f"_batch_id = {batch}", limit=1).to_arrow().num_rows > 0
 
 
 def _names(summary: object, batch: int) -> bool:

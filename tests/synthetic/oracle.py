@@ -77,7 +77,9 @@ def violations(batches: list[object]) -> dict[str, list[tuple[object, ...]]]:
 def plausible(hits: int, trials: int, rate: float, *, once_in: float = 1e9) -> bool:
     """Whether a binomial count is one to expect: exact for few trials, Bernstein's bound for many."""
     if trials <= 64:
-        tail = sum(_mass(k, trials, rate) for k in range(trials + 1) if _mass(k, trials, rate) <= _mass(hits, trials, rate))
+        tail = sum(
+            _mass(k, trials, rate) for k in range(trials + 1) if _mass(k, trials, rate) <= _mass(hits, trials, rate)
+        )
         return tail * once_in >= 1
     bound = log(2 * once_in)
     return abs(hits - trials * rate) <= sqrt(2 * trials * rate * (1 - rate) * bound) + bound

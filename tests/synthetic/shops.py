@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
-
 from pytest_floe.synthetic import DataQuality
 
 seeds = st.integers(0, 2**64 - 1)
@@ -21,4 +20,5 @@ qualities = st.builds(
     max_late_days=st.integers(1, 30),
     orphan_rate=rates,
     out_of_order_rate=rates,
+    schema_drift_rate=rates,
 )

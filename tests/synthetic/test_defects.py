@@ -2,16 +2,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pyarrow.compute as pc
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_floe.synthetic import Ecommerce, restore
 
-from pytest_floe.synthetic import DataQuality, Ecommerce, restore
-from pytest_floe.synthetic.quality import rate_names
-
-from .oracle import ENTITIES, plausible, together
-from .shops import qualities, rates, seeds, spans
+from .oracle import ENTITIES
+from .shops import qualities, seeds, spans
 
 
 @given(seeds, spans, qualities, st.integers(0, 60), st.integers(1, 4))

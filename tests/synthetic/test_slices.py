@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pytest_floe.synthetic import Ecommerce
 from pytest_floe.synthetic.schemas import TABLES
 
