@@ -107,7 +107,9 @@ class AdlsSettings(Settings):
     @property
     def url(self) -> str:
         """The container as a data engineer writes it."""
-        return f"abfss://{self.container}@{self.account_name}/"
+        parts = urlsplit(self.dfs_url)
+        host = self.account_name if parts.path.strip("/") else parts.hostname
+        return f"abfss://{self.container}@{host}/"
 
     @property
     def login(self) -> str:

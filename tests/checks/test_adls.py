@@ -457,10 +457,10 @@ def test_the_plan_names_what_is_touched_and_needed() -> None:
 
     plan = adls.plan(settings)
 
-    assert plan.endpoint == "abfss://lakefs@floe/wh"
+    assert plan.endpoint == "abfss://lakefs@floe.dfs.core.windows.net/wh"
     assert plan.connects == ("https://floe.blob.core.windows.net:443", "https://floe.dfs.core.windows.net:443")
     assert plan.principal == "shared key of account floe"
-    assert plan.creates == ("abfss://lakefs@floe/wh/floe-preflight-*",)
+    assert plan.creates == ("abfss://lakefs@floe.dfs.core.windows.net/wh/floe-preflight-*",)
     assert len(plan.needs) == 4
 
 
