@@ -44,6 +44,7 @@ _TEXTS = {
     "timeout": "timeout",
     "Connection refused": "connect.refused",
     "certificate": "tls.untrusted",
+    "Could not connect to Snowflake backend": "operate.server_error",
 }
 
 

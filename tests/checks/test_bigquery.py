@@ -196,6 +196,13 @@ def test_a_certificate_of_an_unknown_authority(run_check: RunCheck, certificates
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "tls.untrusted", "tls")
 
 
+def test_the_ca_file_is_what_is_trusted(run_check: RunCheck, certificates: Certificates) -> None:
+    with FaultyServer(tls(certificates.valid), http(Answer(503))) as server:
+        where = {"host": "localhost", "port": server.port, "ca_file": certificates.ca_file}
+        outcome = run_check("bigquery", project="demo", anonymous=True, **where)
+    assert (outcome.cause, outcome.step) == ("operate.not_ready", "authorize.query")
+
+
 def test_a_missing_driver_is_named_with_the_command(run_check: RunCheck, uninstall: Callable[[str], None]) -> None:
     uninstall("google.cloud.bigquery")
     outcome = run_check("bigquery", project="demo")

@@ -152,6 +152,15 @@ def test_a_missing_grant_is_named(account: Account, user: str, cause: str, step:
     assert account.server.tables() == TABLES
 
 
+def test_what_may_not_be_dropped_is_reported_by_name(account: Account) -> None:
+    outcome = account.check("hoarder", write=True)
+    [left] = account.server.tables() - TABLES
+    account.server.run(f'DROP TABLE {DATABASE}.{SCHEMA}."{left}"')
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.delete_denied", "operate.delete")
+    assert outcome.subject == f"OWNERSHIP on tables of {GRANTED}"
+    assert [name.split()[0] for name in outcome.left] == [f'"{DATABASE}"."{SCHEMA}"."{left}"']
+
+
 # What is there
 
 
@@ -201,6 +210,13 @@ def test_a_certificate_of_an_unknown_authority(run_check: RunCheck, certificates
     with FaultyServer(tls(certificates.of_unknown_authority), hang) as server:
         outcome = run_check("snowflake", **(FAULTY | where | {"port": server.port, "protocol": "https"}))
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "tls.untrusted", "tls")
+
+
+def test_the_ca_file_is_what_is_trusted(run_check: RunCheck, certificates: Certificates) -> None:
+    where = {"host": "localhost", "ca_file": certificates.ca_file}
+    with FaultyServer(tls(certificates.valid), http(Answer(503))) as server:
+        outcome = run_check("snowflake", **(FAULTY | where | {"port": server.port, "protocol": "https"}))
+    assert (outcome.cause, outcome.step) == ("operate.not_ready", "authenticate")
 
 
 def test_a_missing_driver_is_named_with_the_command(run_check: RunCheck, uninstall: Callable[[str], None]) -> None:

@@ -197,12 +197,27 @@ def test_a_coordinator_that_starts_is_not_ready(run_check: RunCheck) -> None:
     assert outcome.message == "the coordinator is still starting"
 
 
-def test_lost_nodes_are_found_by_the_query(run_check: RunCheck) -> None:
+def test_workers_that_are_lost_are_found_by_a_query(run_check: RunCheck) -> None:
     error = {"errorName": "NO_NODES_AVAILABLE", "errorType": "INSUFFICIENT_RESOURCES", "message": "No nodes available"}
-    answer = Answer(200, {"id": "1", "stats": {"state": "FAILED"}, "infoUri": "", "error": error})
-    with FaultyServer(http(answer, routes=READY)) as server:
+    logged_in, nodes = rows(["me", "476"]), rows([True])
+    with FaultyServer(http(logged_in, nodes, rows(error=error), routes=READY)) as server:
         outcome = run_check("trino", host=server.host, port=server.port)
-    assert (outcome.status, outcome.cause) == ("error", "operate.not_ready")
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.query")
+
+
+def test_who_may_not_know_the_nodes_may_still_query(run_check: RunCheck) -> None:
+    error = {"errorName": "PERMISSION_DENIED", "errorType": "USER_ERROR", "message": "Access Denied"}
+    with FaultyServer(http(rows(["me", "476"]), rows(error=error), rows([1000]), routes=READY)) as server:
+        outcome = run_check("trino", host=server.host, port=server.port)
+    assert (outcome.cause, outcome.step) == ("config.object_not_given", "operate.query")
+
+
+def rows(*data: list[object], error: dict[str, str] | None = None) -> Answer:
+    """Answer a statement as Trino does, in one page."""
+    names = [{"name": str(n), "type": "varchar"} for n, _ in enumerate(data[0] if data else ())]
+    columns = [{**name, "typeSignature": {"rawType": "varchar", "arguments": []}} for name in names]
+    told = {"id": "1", "infoUri": "", "stats": {"state": "FINISHED"}, "columns": columns, "data": list(data)}
+    return Answer(200, told | ({"error": error} if error else {}))
 
 
 @pytest.mark.parametrize("answers_info", [False, True], ids=["at once", "after telling that it is ready"])

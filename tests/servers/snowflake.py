@@ -19,7 +19,7 @@ REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connect
 FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
-_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler")
+_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder")
 PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
 _NOT_HERE = "Object does not exist, or operation cannot be performed."
 _DENIED = "SQL access control error:\nInsufficient privileges to operate on"
@@ -33,6 +33,7 @@ CONFIG = {
         ("creator", "INSERT", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("onlooker", "SELECT \\* FROM", "003001", f"{_DENIED} table 'ORDERS'"),
         ("outsider", "USE DATABASE", "002043", _NOT_HERE),
+        ("hoarder", "DROP", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("idler", "USE WAREHOUSE", "003001", f"{_DENIED} warehouse 'COMPUTE'"),
     ],
 }
