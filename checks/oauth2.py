@@ -23,12 +23,8 @@ class Client:
 
     def form(self) -> dict[str, str]:
         """Return the fields of the request; the credentials travel in it, as the Iceberg specification shows them."""
-        return {
-            "grant_type": "client_credentials",
-            "client_id": self.client_id,
-            "client_secret": self.secret,
-            "scope": self.scope,
-        }
+        form = {"grant_type": "client_credentials", "client_id": self.client_id, "client_secret": self.secret}
+        return {**form, "scope": self.scope} if self.scope else form
 
 
 def fetch_token(probe: Probe, rest: Rest, client: Client, headers: dict[str, str], otherwise: Explain) -> str:

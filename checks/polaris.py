@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from types import ModuleType
+from functools import partial
 from urllib.parse import urlsplit
 
 from pytest_floe import Plan, Probe, check
@@ -50,7 +50,8 @@ def verify(settings: PolarisSettings, probe: Probe) -> None:
     httpx = probe.driver("httpx", "polaris")
     with probe.step("start"):
         trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
-        rest = Rest(httpx, trust, probe.remaining)
+        open_rest = partial(Rest, httpx, trust, urls=settings.urls)
+        rest = open_rest(probe.remaining)
     with closing(rest):
         refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
         catalog = Catalog(rest, settings.uri, _headers(settings, probe, rest, refusals))
@@ -58,7 +59,7 @@ def verify(settings: PolarisSettings, probe: Probe) -> None:
             return
         done = _listed(settings, probe, catalog, refusals)
         if probe.write:
-            Scratch(probe, catalog, _reopening(httpx, trust, catalog), settings.levels, refusals).verify()
+            Scratch(probe, catalog, _reopening(open_rest, catalog), settings.levels, refusals).verify()
             done += ", table created and dropped"
         probe.ok(done + _validity(probe))
 
@@ -109,13 +110,13 @@ def _validity(probe: Probe) -> str:
 
 
 def _reopening(
-    httpx: ModuleType, trust: ssl.SSLContext, catalog: Catalog
+    open_rest: Callable[[Callable[[], float]], Rest], catalog: Catalog
 ) -> Callable[[], AbstractContextManager[Catalog]]:
     """Return what opens the catalog anew: a removal must work after the check's end, too."""
 
     @contextmanager
     def again() -> Iterator[Catalog]:
-        with closing(Rest(httpx, trust, lambda: REMOVAL_SECONDS)) as rest:
+        with closing(open_rest(lambda: REMOVAL_SECONDS)) as rest:
             yield catalog.through(rest)
 
     return again

@@ -22,9 +22,9 @@ class PolarisSettings(Settings):
     uri: Url = setting(..., "Address of the catalog, without /v1.", env=("POLARIS_URI",))
     client_id: str | None = setting(None, "Client to ask for a token as.", env=("POLARIS_CLIENT_ID",))
     client_secret: Secret | None = setting(None, "Secret of the client.", env=("POLARIS_CLIENT_SECRET",))
-    token: Secret | None = setting(None, "Ready-made bearer token, instead of asking for one.", env=("POLARIS_TOKEN",))
+    token: Secret | None = setting(None, "Ready-made bearer token, instead of asking for one.")
     warehouse: str | None = setting(None, "Catalog that the workload uses.", env=("POLARIS_WAREHOUSE",), min_length=1)
-    scope: str = setting("PRINCIPAL_ROLE:ALL", "Scope to ask for.", env=("POLARIS_SCOPE",))
+    scope: str = setting("PRINCIPAL_ROLE:ALL", "Scope to ask for; none if empty.", env=("POLARIS_SCOPE",))
     realm: str | None = setting(None, "Sent as Polaris-Realm.", env=("POLARIS_REALM",))
     oauth2_server_uri: Url | None = setting(
         None, "Token endpoint of an external issuer; the catalog's own, /v1/oauth/tokens, if not given."
@@ -61,6 +61,11 @@ class PolarisSettings(Settings):
             return None
         endpoint = self.oauth2_server_uri or f"{self.uri.rstrip('/')}/v1/oauth/tokens"
         return Client(endpoint, self.client_id, self.client_secret.get_secret_value(), self.scope)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every address that is asked."""
+        return (self.uri, self.oauth2_server_uri) if self.oauth2_server_uri else (self.uri,)
 
     @property
     def external_issuer(self) -> str | None:

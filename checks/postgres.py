@@ -127,9 +127,11 @@ def _make_table(probe: Probe, login: Login, schema: str) -> None:
     table = quoted(schema, probe.canary_name("table"))
 
     def explain(denied: str) -> Explain:
-        return login.explain(denied, f"CREATE ON SCHEMA {schema} TO {login.role}")
+        privilege = "SELECT" if denied == "authorize.read_denied" else "INSERT"
+        return login.explain(denied, f"{privilege} ON TABLES IN SCHEMA {schema} TO {login.role}")
 
-    with probe.step("operate.create", explain("authorize.write_denied")):
+    create = login.explain("authorize.write_denied", f"CREATE ON SCHEMA {schema} TO {login.role}")
+    with probe.step("operate.create", create):
         login.run(f"CREATE TABLE {table} (id integer, note text)")
     fill(probe, login.run, table, explain)
     with probe.step("operate.rollback", login.explain()):

@@ -42,12 +42,16 @@ class RefusedError(Exception):
 class Rest:
     """A client of one service; ``remaining`` says how many seconds are left for what is to be done.
 
-    ``trust`` is made once by the caller, because reading the authorities takes long.
+    ``trust`` is made once by the caller, because reading the authorities takes long. Where one of ``urls`` is on this
+    machine, no proxy of the environment comes between: plain text must not leave the machine.
     """
 
-    def __init__(self, httpx: ModuleType, trust: ssl.SSLContext, remaining: Callable[[], float]) -> None:
+    def __init__(
+        self, httpx: ModuleType, trust: ssl.SSLContext, remaining: Callable[[], float], urls: tuple[str, ...]
+    ) -> None:
         self._remaining = remaining
-        self._client = httpx.Client(verify=trust)
+        direct = {f"all://{urlsplit(url).netloc}": None for url in urls if stays_on_this_machine(url)}
+        self._client = httpx.Client(verify=trust, mounts=direct)
 
     def close(self) -> None:
         """Close its connections."""

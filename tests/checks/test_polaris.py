@@ -186,6 +186,20 @@ def test_external_issuer_gets_the_credentials_and_the_catalog_does_not(run_check
     assert not any(b"s3cret" in request.body for request in catalog.requests)
 
 
+def test_empty_scope_is_not_sent(run_check: RunCheck):
+    with FaultyServer(http(routes=GREEN)) as server:
+        run_check("polaris", uri=server.url, scope="", **LOGIN)
+    assert b"scope" not in server.requests[0].body
+
+
+def test_plain_text_passes_no_proxy(run_check: RunCheck, monkeypatch: pytest.MonkeyPatch):
+    with FaultyServer(http(Answer(200, {}))) as proxy, FaultyServer(http(routes=GREEN)) as catalog:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        outcome = run_check("polaris", uri=catalog.url, **LOGIN)
+    assert (outcome.status, proxy.requests) == ("ok", [])
+
+
 def test_external_issuer_down(run_check: RunCheck, iceberg_rest: IcebergRest):
     with FaultyServer(hang) as issuer:
         gone = issuer.url

@@ -318,6 +318,23 @@ def test_no_create_in_the_schema(check: Check, role: Callable[..., str]):
     assert outcome.subject == f"CREATE ON SCHEMA public TO {reader}"
 
 
+@pytest.mark.parametrize(
+    ("privilege", "cause", "step"),
+    [
+        ("INSERT", "authorize.write_denied", "operate.write"),
+        ("SELECT", "authorize.read_denied", "operate.read"),
+    ],
+)
+def test_own_tables_come_without_a_privilege(
+    check: Check, role: Callable[..., str], privilege: str, cause: str, step: str
+):
+    taken = f"ALTER DEFAULT PRIVILEGES FOR ROLE {{0}} REVOKE {privilege} ON TABLES FROM {{0}}"
+    poor = role("", "GRANT CREATE ON SCHEMA public TO {}", taken)
+    outcome = check(user=poor)
+    assert (outcome.cause, outcome.step) == (cause, step)
+    assert outcome.subject == f"{privilege} ON TABLES IN SCHEMA public TO {poor}"
+
+
 def test_transactions_of_the_role_are_read_only(check: Check, role: Callable[..., str]):
     reader = role("", "ALTER ROLE {} SET default_transaction_read_only = on")
     outcome = check(user=reader)
