@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_floe.config import references
 from pytest_floe.config.document import Node
+from pytest_floe.config.problems import without_credentials
 
 _LONGEST = 80
 
@@ -19,11 +20,3 @@ def shown(node: Node | None, value: Any) -> str:
     if isinstance(value, bool | int | float | None):
         return str(value)[:_LONGEST]
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "the value"
-
-
-def without_credentials(text: str) -> str:
-    """Return ``text`` without the userinfo and query that an address may carry."""
-    head, _, tail = text.rpartition("@")
-    text = f"***@{tail}" if head or text.startswith("@") else text
-    address, mark, _ = text.partition("?")
-    return f"{address}?***" if mark else text

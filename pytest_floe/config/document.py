@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pytest_floe.config.problems import Problem
+from pytest_floe.config.problems import Problem, without_credentials
 
 _DEEPEST = 50
 _MOST_NODES = 50_000  # aliases of aliases can stand for billions of values
@@ -183,4 +183,5 @@ def _unquoted(match: re.Match[str]) -> str:
 
 
 def _printable(key: str) -> str:
+    key = without_credentials(key)
     return key if key.isprintable() and len(key) <= _LONGEST_KEY else repr(key[:_LONGEST_KEY])

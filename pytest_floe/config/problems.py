@@ -81,4 +81,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def unknown_key(key: str, where: str, known: Iterable[str]) -> Problem:
     """Return the problem of a key that nothing reads; its value is not shown, for it may be a misspelt secret's."""
-    return Problem(where, f"unknown key {key[:100]!r}", nearest(key, known))
+    return Problem(where, f"unknown key {without_credentials(key)[:100]!r}", nearest(key, known))
+
+
+def without_credentials(text: str) -> str:
+    """Return ``text`` without the userinfo and query that an address may carry."""
+    head, _, tail = text.rpartition("@")
+    text = f"***@{tail}" if head or text.startswith("@") else text
+    address, mark, _ = text.partition("?")
+    return f"{address}?***" if mark else text

@@ -86,17 +86,19 @@ class Settling:
             find_clear(node, self.problems)
             return _secret(self.resolved(node))
         value = self.resolved(node)
-        return self._file(value, node.where, self.resolver.folder) if key.file and isinstance(value, str) else value
+        return self._file(value, node, self.resolver.folder) if key.file and isinstance(value, str) else value
 
     def _of_variable(self, node: Node, key: Key) -> Any:
-        return self._file(node.value, node.where, Path.cwd()) if key.file else node.value
+        return self._file(node.value, node, Path.cwd()) if key.file else node.value
 
-    def _file(self, name: str, where: str, folder: Path) -> Path:
+    def _file(self, name: str, node: Node, folder: Path) -> Path:
         path = folder / os.path.expanduser(name)  # noqa: PTH111 - joined at once
         if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
-            self.problems.add(Problem(where, f"there is no file {path}", "create it, or correct the path"))
+            said = f"there is no file {display.shown(node, str(path))}"
+            self.problems.add(Problem(node.where, said, "create it, or correct the path"))
         elif not os.access(path, os.R_OK):
-            self.problems.add(Problem(where, f"file {path} can't be read", "correct its permissions"))
+            said = f"file {display.shown(node, str(path))} can't be read"
+            self.problems.add(Problem(node.where, said, "correct its permissions"))
         return path
 
     def _validated(

@@ -6,7 +6,6 @@ import pytest
 
 from pytest_floe.config import loading
 from pytest_floe.config.problems import ConfigurationProblems
-
 from tests.config.conftest import Project
 
 
