@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Generator
 from types import ModuleType
+from typing import cast
 
 import pytest
 
 from pytest_floe import options
+from pytest_floe.config.targets import Target
 from pytest_floe.context import Context, identity_of
 from pytest_floe.redaction import scrub_report
+from pytest_floe.secrets import MASK
 from pytest_floe.verdict import Identity
 
 MARKER = "preflight"
@@ -42,7 +45,7 @@ class Collecting:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
@@ -57,44 +60,58 @@ class Collecting:
             targets = self.context.targets
             metafunc.parametrize("target", targets, ids=[target.id for target in targets])
 
+    def pytest_make_parametrize_id(self, val: object) -> str | None:
+        """Keep secrets out of node ids, which go everywhere."""
+        return MASK if isinstance(val, str) and self.context.scrubber.leaks(val) else None
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         own = identify(items, self.context)
         self.context.evidence.save_own_checks([vars(identity) for identity in own])
-        if options.only_preflight(config):
-            items[:] = [item for item in items if IDENTITY in item.stash]
+        _, left_out = self.context.narrowed(own)
+        unwanted = [item for item in items if not _is_wanted(item, config, left_out)]
+        items[:] = [item for item in items if item not in unwanted]
+        config.hook.pytest_deselected(items=unwanted)
+
+
+def _is_wanted(item: pytest.Item, config: pytest.Config, left_out: list[Identity]) -> bool:
+    """Tell whether ``item`` is a check of this run, or a test that the user named a path of."""
+    identity = item.stash.get(IDENTITY, None)
+    return identity not in left_out if identity else options.is_asked_for(item.path, config)
 
 
 def identify(items: list[pytest.Item], context: Context) -> list[Identity]:
     """Give every preflight item the identity of its result; return those of marked tests, in order."""
-    targets = {target.id: target for target in context.targets}
-    own: list[Identity] = []
+    own: dict[str, Identity] = {target.id: identity_of(target) for target in context.targets}
+    built_in = len(own)
     for item in items:
-        target = targets.get(_parameter(item))
-        if target:
-            identity = identity_of(target)
-        else:
-            mark = item.get_closest_marker(MARKER)
-            if mark is None:
-                continue
-            identity = _of_marked(item, mark, context.environment, {known.id for known in own})
-            own.append(identity)
-        item.stash[IDENTITY] = identity
-    return own
+        mark = item.get_closest_marker(MARKER)
+        if isinstance(item.parent, PreflightModule):
+            item.stash[IDENTITY] = identity_of(target_of(item))
+        elif mark:
+            identity = item.stash[IDENTITY] = _of_marked(item, mark, context.environment, set(own))
+            own[identity.id] = identity
+    return list(own.values())[built_in:]
 
 
-def _parameter(item: pytest.Item) -> str:
-    if not item.nodeid.startswith(f"{NODE_ID}::") or not isinstance(item, pytest.Function):
-        return ""
-    return item.callspec.id if hasattr(item, "callspec") else ""
+def target_of(item: pytest.Item) -> Target:
+    """Return the target that an item of PreflightModule verifies."""
+    return cast("Target", cast("pytest.Function", item).callspec.params["target"])
 
 
 def _of_marked(item: pytest.Item, mark: pytest.Mark, environment: str, taken: set[str]) -> Identity:
-    service = str(mark.args[0]) if mark.args else str(mark.kwargs.get("service", "service"))
-    name = item.name.removeprefix("test_")
-    target = f"{environment}-{service}-{name}"
-    if target in taken:
-        name = f"{item.path.stem}.{name}"
-        target = f"{environment}-{service}-{name}"
-    remedy = mark.kwargs.get("remediation")
-    return Identity(target, service, service, name, item.nodeid, None, str(remedy) if remedy else None)
+    try:
+        service, remedy = _service(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        said = str(error).removeprefix("_service() ")
+        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.{MARKER}(service, remediation=...): {said}") from error
+    short = item.name.removeprefix("test_")
+    path = item.nodeid.partition("[")[0].removesuffix(item.name).replace("/", ".").replace(".py", "")
+    names = (short, f"{item.path.stem}.{short}", f"{path.replace('::', '.')}{short}")
+    name = next((name for name in names if f"{environment}-{service}-{name}" not in taken), item.nodeid)
+    return Identity(f"{environment}-{service}-{name}", service, service, name, item.nodeid, None, remedy)
+
+
+def _service(service: str, *, remediation: str | None = None) -> tuple[str, str | None]:
+    """Return the arguments of the marker; raises TypeError if there are others."""
+    return str(service), remediation

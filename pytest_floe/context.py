@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pytest_floe import registry
 from pytest_floe.config.targets import Target
 from pytest_floe.journal import Evidence
 from pytest_floe.probe import Probe
+from pytest_floe.report.vocabulary import vocabulary
 from pytest_floe.running import Journal, Task
 from pytest_floe.secrets import Scrubber
 from pytest_floe.verdict import Identity, Judge
@@ -22,7 +23,8 @@ from pytest_floe.verdict import Identity, Judge
 class Context:
     """One run as seen by one process; the controller makes it and hands it to its workers.
 
-    ``timeout`` and ``wait`` are seconds, ``slow`` milliseconds; ``run_dir`` is the run's private folder.
+    ``timeout`` and ``wait`` are seconds, ``slow`` milliseconds; ``run_dir`` is the run's private folder;
+    ``services`` are those that --floe-check names.
     """
 
     environment: str
@@ -33,11 +35,13 @@ class Context:
     strict: bool
     wait: float
     targets: tuple[Target, ...]
+    services: tuple[str, ...] = ()
     scrubber: Scrubber = field(default_factory=Scrubber)
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.scrubber, self.slow)
         self.evidence = Evidence(self.run_dir)
+        self.scrubber.declare_public(vocabulary())
         for target in self.targets:
             self.scrubber.declare_public(target.public_values())
         for target in self.targets:
@@ -51,7 +55,7 @@ class Context:
         def make_probe(timeout: float) -> Probe:
             probe = self.probe(identity.id, timeout, journal, endpoint=identity.endpoint, write=target.settings.write)
             for key in self._weak_secrets(target):
-                probe.warn("config.weak_secret", f"{key} is short, or equal to a public value", f"{target.kind}.{key}")
+                probe.warn("config.weak_secret", f"{key} is short, or part of a public value", f"{target.kind}.{key}")
             return probe
 
         def body(probe: Probe) -> None:
@@ -72,6 +76,12 @@ class Context:
             on_step=lambda step: journal.stepped(target, step),
         )
 
+    def narrowed(self, identities: Iterable[Identity]) -> tuple[list[Identity], list[Identity]]:
+        """Return which of ``identities`` --floe-check keeps, and which it leaves out."""
+        everything = list(identities)
+        chosen = [one for one in everything if not self.services or one.service in self.services]
+        return chosen, [one for one in everything if one not in chosen]
+
     def _weak_secrets(self, target: Target) -> list[str]:
         return [key for key, secret in target.secrets().items() if self.scrubber.is_weak(secret)]
 
@@ -85,6 +95,7 @@ class Context:
             "slow": self.slow,
             "strict": self.strict,
             "wait": self.wait,
+            "services": list(self.services),
             "targets": [_packed(target) for target in self.targets],
         }
 
@@ -92,7 +103,8 @@ class Context:
     def from_handover(cls, data: Mapping[str, Any]) -> Context:
         """Return the context that ``as_handover`` described."""
         targets = tuple(_unpacked(packed) for packed in data["targets"])
-        return cls(**{**data, "run_dir": Path(data["run_dir"]), "targets": targets})
+        services = tuple(data["services"])
+        return cls(**{**data, "run_dir": Path(data["run_dir"]), "targets": targets, "services": services})
 
 
 def identity_of(target: Target) -> Identity:

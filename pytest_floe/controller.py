@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-import signal
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -13,20 +13,23 @@ from typing import Any
 import pytest
 
 from pytest_floe import listing, startup
-from pytest_floe.collecting import NODE_ID, Collecting
+from pytest_floe.collecting import Collecting
 from pytest_floe.config.problems import ConfigurationProblems, Problem
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
+from pytest_floe.gathering import Gathering
 from pytest_floe.journal import WatchedJournal
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
-from pytest_floe.redaction import ScrubbedStream, scrub_report
+from pytest_floe.redaction import scrub_report, scrub_warning, shielded
 from pytest_floe.report import terminal, writing
 from pytest_floe.report.building import Outline
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
-from pytest_floe.signals import Terminable, stopped_by, undisturbed
-from pytest_floe.verdict import Identity
+from pytest_floe.signals import stopped_by, terminable, undisturbed
+
+#: What pytest does instead of running tests.
+_LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 class Controller:
@@ -34,17 +37,14 @@ class Controller:
 
     options: Options
     context: Context
-    outline: Outline
+    gathering: Gathering | None = None
+    report: PreflightReport | None = None
+    execution: Execution | None = None
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.execution: Execution | None = None
-        self.results: dict[str, PreflightResult] = {}
-        self.reasons: dict[str, str] = {}
-        self.lost: list[Identity] = []
         self.stopped = ""
         self._cleanup = contextlib.ExitStack()
-        self._terminable = Terminable()
 
     # The beginning
 
@@ -55,13 +55,14 @@ class Controller:
         if _only_lists(self.config):
             return
         self.options = startup.read_options(self.config)
+        self._cleanup.enter_context(terminable())
         try:
             self._begin()
         except ConfigurationProblems as error:
-            self._cleanup.close()
             raise startup.refuse(error.problems, self.config, self.options.report_dir, error.path) from error
-        except BaseException:
-            self._cleanup.close()
+        except BaseException as error:
+            if self.gathering is None:
+                startup.give_up(self.config, self.options.report_dir, stopped_by(error) or repr(error))
             raise
 
     def _list(self) -> None:
@@ -75,55 +76,45 @@ class Controller:
         self.config.pluginmanager.register(Listing(context), "floe-listing")
 
     def _begin(self) -> None:
+        if problems := [*_of_workers(self.config), *_of_own_checks(self.config)]:
+            raise ConfigurationProblems(problems)
         local = self._start_local() if startup.is_builtin_local(self.options, self.config) else None
         selection = startup.select(self.options, self.config, local)
         self.context = startup.context_of(self.options, selection)
         self._cleanup.callback(shutil.rmtree, self.context.run_dir, ignore_errors=True)
-        self.outline = startup.outline_of(self.options, selection, self.context, self.config)
-        self._terminable.start()
-        self._cleanup.callback(self._terminable.stop)
-        self._shield_terminal()
+        outline = startup.outline_of(self.options, selection, self.context, self.config)
+        self.gathering = Gathering(outline, self.context)
+        self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         self.config.pluginmanager.register(PytestHtmlColumns(self._verdict), "floe-html")
         if not self.config.pluginmanager.hasplugin("dsession"):
-            self._execute_here()
+            self._execute_here(outline)
 
     def _start_local(self) -> dict[str, object]:
         platform = LocalPlatform()
         try:
             platform.start()
         except StartError as error:
-            problem = Problem(
-                "--floe-env=local", f"the embedded {error.service} did not start: {error.said}", error.remedy
-            )
-            raise ConfigurationProblems([problem]) from error
+            said = f"the embedded {error.service} did not start: {error.said}"
+            raise ConfigurationProblems([Problem("--floe-env=local", said, error.remedy)]) from error
         self._cleanup.callback(platform.stop)
         return platform.environment()
 
-    def _execute_here(self) -> None:
+    def _execute_here(self, outline: Outline) -> None:
         subject = {
             "rescue": True,
-            "outline": self.outline.model_dump(mode="json"),
+            "outline": outline.model_dump(mode="json"),
             "report_dir": str(self.options.report_dir),
             "run_dir": str(self.context.run_dir),
         }
-        execution = Execution(self.context, WatchedJournal(self.context.evidence, subject), together=True)
+        self.execution = Execution(self.context, WatchedJournal(self.context.evidence, subject), together=True)
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
-        self.config.pluginmanager.register(execution, "floe-execution")
-        self.execution = execution
-
-    def _shield_terminal(self) -> None:
-        """Scrub the terminal as a last resort, for what gets there past the reports: warnings, plugins' errors."""
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            writer = reporter._tw  # noqa: SLF001 - pytest offers no other way to filter all it prints
-            before = writer._file  # noqa: SLF001
-            writer._file = ScrubbedStream(before, self.context.scrubber)  # noqa: SLF001
-            self._cleanup.callback(setattr, writer, "_file", before)
+        self.config.pluginmanager.register(self.execution, "floe-execution")
 
     def pytest_report_header(self) -> list[str]:
-        if _only_lists(self.config):
+        if self.gathering is None:
             return []
-        source, count = self.outline.config.path or "built in", len(self.outline.expected)
+        outline = self.gathering.outline
+        source, count = outline.config.path or "built in", len(outline.expected)
         return [f"preflight: {self.options.environment}, {count} targets, {source}, run {self.context.run_id}"]
 
     @pytest.hookimpl(optionalhook=True)
@@ -134,123 +125,99 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self.gathering is None:
+            return
+        result = None
+        if str(report.when) == "???":  # how pytest-xdist reports the test that a worker died in
+            scrub_report(report, self.context.scrubber)
+            result = self.gathering.crashed(report.nodeid)
         for name, value in list(report.user_properties):
             if name == PROPERTY:
                 report.user_properties.remove((name, value))
-                self._take(report, PreflightResult.model_validate(value))
-        if str(report.when) == "???":  # how pytest-xdist reports the test that a worker died in
-            scrub_report(report, self.context.scrubber)
-            self._lose(report)
-
-    def _take(self, report: pytest.TestReport, result: PreflightResult) -> None:
-        self.results[result.details.target] = result
-        flat = {
-            "service": result.service,
-            "status": result.status,
-            "cause": result.details.cause or "",
-            "message": result.message,
-            "remediation": result.remediation or "",
-            "target": result.details.target,
-            "duration_ms": str(result.duration_ms),
-        }
-        report.user_properties += [(f"{PROPERTY}.{key}", value) for key, value in flat.items()]
-
-    def _lose(self, report: pytest.TestReport) -> None:
-        identity = self._by_node_id(report.nodeid)
-        if identity is None or identity.id in self.results:
-            return
-        judge = self.context.judge
-        step = self.context.evidence.hung().get(identity.id)
-        lost = judge.incomplete(identity, "incomplete.worker_crashed", "the worker that ran it died")
-        self._take(report, judge.hung(identity, step) if step else lost)
-
-    def _by_node_id(self, node_id: str) -> Identity | None:
-        for identity in self._expected():
-            if node_id in (f"{NODE_ID}::test_service[{identity.id}]", identity.endpoint):
-                return identity
-        return None
+                result = PreflightResult.model_validate(value)
+                self.gathering.take(result)
+        if result:
+            report.user_properties += _flattened(result)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed and not _only_lists(self.config):
-            name = report.nodeid.replace("/", ".").removesuffix(".py") or "session"
-            identity = Identity(
-                f"{self.options.environment}-collection-{name}", "collection", "pytest", name, report.nodeid
-            )
-            if identity not in self.lost:
-                self.lost.append(identity)
-                self.reasons[identity.id] = "it could not be collected"
+        if report.failed and self.gathering:
+            said = report.longreprtext.strip().splitlines() or [""]
+            self.gathering.not_collected(report.nodeid, said[-1].removeprefix("E").strip())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        if self.gathering:
+            scrub_warning(warning_message, self.context.scrubber)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.stopped = stopped_by(excinfo)
+        self.stopped = stopped_by(excinfo.value)
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.stopped = f"pytest failed: {excinfo.typename}: {excinfo.value}"
 
     # The end
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        if _only_lists(self.config):
-            if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-                session.exitstatus = pytest.ExitCode.OK
-            self._cleanup.close()
+        if _only_lists(self.config) and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+        if self.gathering:
+            with undisturbed():
+                early = self.stopped or str(session.shouldfail or session.shouldstop or "")
+                self._conclude(early)
+                session.exitstatus = self._exit_status(int(session.exitstatus))
+        try:
             return (yield)
+        finally:
+            self._print()
+
+    def pytest_unconfigure(self) -> None:
+        """Close what is open; a session that failed to start ends here without having finished."""
         with undisturbed():
-            self._end_checks(session)
-        session.exitstatus = self._exit_status(session)
-        result = yield
-        with undisturbed():
-            report = self._report()
+            if self.gathering and self.report is None:
+                self._conclude(self.stopped or "the session did not start")
             self._cleanup.close()
-            self._publish(report, session)
-        return result
 
-    def _end_checks(self, session: pytest.Session) -> None:
-        early = self.stopped or session.shouldfail or session.shouldstop
-        if self.stopped:
-            for pid in self.context.evidence.workers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+    def _conclude(self, early: str) -> None:
+        """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""
+        assert self.gathering  # noqa: S101 - for the type checker
+        if early:
+            self.context.evidence.end_workers()
         if self.execution:
-            self.execution.close(str(early or "the session ended"))
-            for target, result in self.execution.runner.finished().items():
-                self.results.setdefault(target, result)
-        default = str(early or "deselected, or not collected")
-        for identity in self._expected():
-            self.reasons.setdefault(identity.id, default)
+            self.execution.close(early or "the session ended")
+        self.report = self.gathering.report(early or self._why_missing())
+        try:
+            writing.write(self.report, self.options.report_dir, self.context.scrubber)
+        except OSError as error:
+            self.report = self.report.model_copy(update={"overall_status": "fail"})
+            sys.stderr.write(f"\nthe report could not be written: {error}\n")
 
-    def _report(self) -> PreflightReport:
-        for target, result in self.context.evidence.results().items():
-            self.results.setdefault(target, result)
-        outline = self.outline.model_copy(update={"expected": self._expected()})
-        return outline.report(self.results, self.reasons, self.context.judge)
+    def _why_missing(self) -> str:
+        if self.gathering and self.gathering.broken:
+            return "pytest runs nothing when something could not be collected"
+        option = self.config.option
+        given = {"-k": option.keyword, "-m": option.markexpr, "--deselect": option.deselect}
+        narrowed = [f"{flag} {value}" for flag, value in given.items() if value]
+        return f"deselected by {' and '.join(narrowed)}" if narrowed else "deselected, or lost with its worker"
 
-    def _expected(self) -> list[Identity]:
-        """Return all that must have a result: targets by the configuration, marked tests as collected."""
-        own = [Identity(**fields) for fields in self.context.evidence.own_checks()]
-        return [*self.outline.expected, *own, *self.lost]
-
-    def _exit_status(self, session: pytest.Session) -> int:
-        status = int(session.exitstatus)
+    def _exit_status(self, status: int) -> int:
+        failing = self.report is None or self.report.overall_status != "pass"
         if self.stopped or status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
-            return status
-        passed = self._report().overall_status == "pass"
-        return int(pytest.ExitCode.OK if passed and status == pytest.ExitCode.OK else pytest.ExitCode.TESTS_FAILED)
+            return status or int(failing)
+        return int(pytest.ExitCode.TESTS_FAILED if failing or status else pytest.ExitCode.OK)
 
     def _verdict(self) -> str:
-        return terminal.verdict(self._report())
+        return terminal.verdict(self.report) if self.report else ""
 
-    def _publish(self, report: PreflightReport, session: pytest.Session) -> None:
-        try:
-            writing.write(report, self.options.report_dir, self.context.scrubber)
-        except OSError as error:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            sys.stderr.write(f"\nthe report could not be written: {error}\n")
+    def _print(self) -> None:
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None:
+        if reporter is None or self.report is None:
             return
         page = os.path.relpath(self.options.report_dir / writing.HTML_NAME, self.config.invocation_params.dir)
         reporter.ensure_newline()
-        for text, markup in terminal.lines(report, page):
-            reporter.write_line(self.context.scrubber.scrub_strong(text), **markup)
+        for text, markup in terminal.lines(self.report, page):
+            reporter.write_line(text, **markup)
 
 
 class Listing:
@@ -264,7 +231,36 @@ class Listing:
 
 
 def _only_lists(config: pytest.Config) -> bool:
-    option = config.option
-    return bool(
-        option.collectonly or getattr(option, "showfixtures", False) or getattr(option, "show_fixtures_per_test", False)
-    )
+    return any(getattr(config.option, name, False) for name in _LISTINGS)
+
+
+def _flattened(result: PreflightResult) -> list[tuple[str, str]]:
+    """Return the result as JUnit and pytest-html show it."""
+    flat = {
+        "service": result.service,
+        "status": result.status,
+        "cause": result.details.cause or "",
+        "message": result.message,
+        "remediation": result.remediation or "",
+        "target": result.details.target,
+        "duration_ms": str(result.duration_ms),
+    }
+    return [(f"{PROPERTY}.{key}", value) for key, value in flat.items()]
+
+
+def _of_workers(config: pytest.Config) -> list[Problem]:
+    """Return what is wrong with the workers of pytest-xdist that were asked for."""
+    problems = []
+    if getattr(config.option, "dist", "no") == "each":
+        remedy = "use --dist=load, or another that shares the tests out"
+        problems.append(Problem("--dist=each", "would run every check once in each worker", remedy))
+    remote = [spec for spec in getattr(config.option, "tx", None) or () if not re.match(r"(\d+\*)?popen", spec)]
+    if remote:
+        said = "workers elsewhere would check from elsewhere, with this machine's secrets"
+        problems.append(Problem(f"--tx={remote[0]}", said, "use -n"))
+    return problems
+
+
+def _of_own_checks(config: pytest.Config) -> list[Problem]:
+    missing = [path for path in config.getini("floe_checks") if not path.exists()]
+    return [Problem("ini option floe_checks", f"{path} does not exist", "correct or remove it") for path in missing]

@@ -32,7 +32,10 @@ _DEPTH = 12
 
 
 class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of the program
-    """The reason a check is not green: a cause, a sentence, and the subject of the remedy."""
+    """The reason a check is not green: a cause, a sentence, and the subject of the remedy.
+
+    ``step`` is the name of the step that it broke, set by the probe.
+    """
 
     def __init__(self, cause: str, message: str, subject: str | None = None) -> None:
         if cause not in CAUSES:
@@ -41,6 +44,7 @@ class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of
         self.cause = cause
         self.message = message
         self.subject = subject
+        self.step: str | None = None
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.message}"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from pytest_floe.collecting import IDENTITY, MARKER, PreflightModule
+from pytest_floe.collecting import IDENTITY, MARKER, PreflightModule, target_of
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
-from pytest_floe.diagnosis import Finding, describe, diagnose
+from pytest_floe.diagnosis import describe
 from pytest_floe.journal import WatchedJournal
+from pytest_floe.marked import MarkedTest
 from pytest_floe.probe import Probe
-from pytest_floe.redaction import ScrubbedLogging, scrub_report
+from pytest_floe.redaction import scrub_report
 from pytest_floe.report.models import PreflightResult
-from pytest_floe.running import Runner, Task
+from pytest_floe.running import Runner
 from pytest_floe.verdict import Identity
 
 RESULT = pytest.StashKey[PreflightResult]()
@@ -34,26 +35,23 @@ class Execution:
         self.journal = journal
         self.together = together
         self.runner = Runner(context.judge, timeout=context.timeout, wait=context.wait, journal=journal)
-        self._logging = ScrubbedLogging(context.scrubber)
-        self._logging.start()
 
     def close(self, why: str) -> None:
         """End what still runs, saying ``why``, and let go of the watchdog."""
         self.runner.stop(why)
         self.journal.close()
-        self._logging.stop()
 
     # Running
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-        if not self.together or broken or session.config.option.collectonly:
+        option = session.config.option
+        broken = session.testsfailed and not option.continue_on_collection_errors
+        if not self.together or broken or option.collectonly or option.setuponly:
             return
         for item in session.items:
-            if isinstance(item, pytest.Function) and isinstance(item.parent, PreflightModule):
-                target = cast("Target", item.callspec.params["target"])
-                self.runner.start(self.context.task(target, self.journal))
+            if isinstance(item.parent, PreflightModule):
+                self.runner.start(self.context.task(target_of(item), self.journal))
 
     @pytest.fixture
     def verify_target(self, request: pytest.FixtureRequest) -> Callable[[Target], None]:
@@ -71,11 +69,11 @@ class Execution:
         identity = request.node.stash.get(IDENTITY, None)
         if identity is None:
             pytest.fail(f"the probe fixture is for tests marked @pytest.mark.{MARKER}(service)", pytrace=False)
-        made = self.context.probe(
-            identity.id, self.context.timeout, self.journal, endpoint=identity.endpoint, write=True
-        )
-        request.node.stash[PROBE] = made
+        made = request.node.stash[PROBE] = self._probe(identity, self.context.timeout)
         return made
+
+    def _probe(self, identity: Identity, timeout: float) -> Probe:
+        return self.context.probe(identity.id, timeout, self.journal, endpoint=identity.endpoint, write=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -83,40 +81,28 @@ class Execution:
         identity = pyfuncitem.stash.get(IDENTITY, None)
         if identity is None or isinstance(pyfuncitem.parent, PreflightModule):
             return None
-        raised: list[BaseException] = []
-        result = self.runner.start(self._own_task(pyfuncitem, identity, raised)).result()
+        test = MarkedTest(pyfuncitem, identity, lambda timeout: self._own_probe(pyfuncitem, identity, timeout))
+        result = self.runner.start(test.task).result()
         pyfuncitem.stash[RESULT] = result
-        if raised and not isinstance(raised[0], Finding):
-            raise raised[0]
+        if test.raised and result.status == "error":
+            raise test.raised
         self._conclude(pyfuncitem, result)
         return True
 
-    def _own_task(self, item: pytest.Function, identity: Identity, raised: list[BaseException]) -> Task:
-        arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}  # noqa: SLF001 - as pytest's own
-
-        def make_probe(timeout: float) -> Probe:
-            made = item.stash.get(PROBE, None)
-            if made is None:
-                return self.context.probe(identity.id, timeout, self.journal, endpoint=identity.endpoint, write=True)
-            made.restart(timeout)
-            return made
-
-        def body(probe: Probe) -> None:
-            try:
-                item.obj(**arguments)
-            except Finding:
-                raise
-            except BaseException as error:
-                raised.append(error)
-                raise _meaning(error, reached=probe.reached) from error
-
-        return Task(identity, make_probe, body, retries=False)
+    def _own_probe(self, item: pytest.Function, identity: Identity, timeout: float) -> Probe:
+        made = item.stash.get(PROBE, None) or self._probe(identity, timeout)
+        made.restart(timeout)
+        return made
 
     def _conclude(self, item: pytest.Item, result: PreflightResult) -> None:
         item.stash[RESULT] = result
-        failing = ("error", "warning") if self.context.strict else ("error",)
-        if result.status in failing:
+        if self._fails(result):
             pytest.fail(f"{result.details.cause}: {result.message}\nremedy: {result.remediation}", pytrace=False)
+
+    def _fails(self, result: PreflightResult) -> bool:
+        return result.status == "error" or (self.context.strict and result.status == "warning")
+
+    # Reporting
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -125,11 +111,10 @@ class Execution:
         report = yield
         scrub_report(report, self.context.scrubber)
         identity = item.stash.get(IDENTITY, None)
-        if identity:
-            result = self._result_of(item, identity, report, call)
-            if result:
-                item.stash[RESULT] = result
-                report.user_properties.append((PROPERTY, result.model_dump(mode="json")))
+        result = self._result_of(item, identity, report, call) if identity else None
+        if result:
+            item.stash[RESULT] = result
+            report.user_properties.append((PROPERTY, result.model_dump(mode="json")))
         return report
 
     def _result_of(
@@ -137,23 +122,15 @@ class Execution:
     ) -> PreflightResult | None:
         """Return the result as far as it is known; what fails or is skipped around a check is a finding too."""
         known = item.stash.get(RESULT, None)
-        if report.passed or (known and known.status == "error"):
+        if known and (report.passed or self._fails(known)):
             return known
-        error = call.excinfo.value if call.excinfo else None
-        said = describe(error) if error else report.when
+        if report.passed:
+            return self._by_others(identity) if report.when == "call" else None
+        said = describe(call.excinfo.value) if call.excinfo else str(report.longrepr)
         if report.skipped:
             return self.context.judge.incomplete(identity, "incomplete.not_run", f"skipped: {said}")
-        if known and report.when == "call":
-            return known
         return self.context.judge.incomplete(identity, "incomplete.check_broken", f"its {report.when} failed: {said}")
 
-
-def _meaning(error: BaseException, *, reached: bool) -> Finding:
-    """Return what the exception of a marked test says of the service."""
-    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
-        return Finding("incomplete.not_run", f"skipped: {error}")
-    if isinstance(error, AssertionError | pytest.fail.Exception):
-        return Finding("operate.failed", describe(error))
-    if isinstance(error, Exception):
-        return diagnose(error, reached=reached)
-    return Finding("incomplete.check_broken", describe(error))
+    def _by_others(self, identity: Identity) -> PreflightResult:
+        said = "it was not run as a check, under a deadline; write it as a plain test function"
+        return self.context.judge.incomplete(identity, "incomplete.check_broken", said)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pytest_floe import watchdog
 from pytest_floe.report.models import PreflightResult
-from pytest_floe.running import Journal
+from pytest_floe.running import CLEAN_UP_SECONDS, Journal
 
 BEAT_SECONDS = 0.25
+ENDING_SECONDS = CLEAN_UP_SECONDS + 3
 
 
 class Evidence:
@@ -54,18 +58,41 @@ class Evidence:
         path = self.folder / "own-checks.json"
         return list(json.loads(path.read_text())) if path.exists() else []
 
-    def save_worker(self, pid: int) -> None:
-        """Leave the process id of a worker."""
+    @contextlib.contextmanager
+    def worker(self, pid: int) -> Iterator[None]:
+        """Show that worker ``pid`` is at work, and may have to clean up when it is told to end."""
         self._write(f"worker-{pid}.json", pid)
+        try:
+            yield
+        finally:
+            (self.folder / f"worker-{pid}.json").unlink(missing_ok=True)
 
-    def workers(self) -> list[int]:
-        """Return the process ids of the workers."""
-        return [int(path.read_text()) for path in self.folder.glob("worker-*.json")]
+    def end_workers(self) -> None:
+        """Tell all workers to end, and wait until they have cleaned up, at most ENDING_SECONDS."""
+        until = time.monotonic() + ENDING_SECONDS
+        told: set[int] = set()
+        while (working := self._working()) and time.monotonic() < until:
+            for pid in working - told:
+                os.kill(pid, signal.SIGTERM)
+            told |= working
+            time.sleep(0.05)
+
+    def _working(self) -> set[int]:
+        pids = {int(path.stem.removeprefix("worker-")) for path in self.folder.glob("worker-*.json")}
+        return {pid for pid in pids if _lives(pid)}
 
     def _write(self, name: str, data: Any) -> None:
         new = self.folder / f".{name}.{os.getpid()}"
         new.write_text(json.dumps(data))
         new.replace(self.folder / name)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return watchdog.state_of(pid) != "Z"
 
 
 class WatchedJournal(Journal):
@@ -94,7 +121,8 @@ class WatchedJournal(Journal):
         self._say(say="end", target=result.details.target, result=result.model_dump(mode="json"))
 
     def close(self) -> None:
-        """Let the watchdog go."""
+        """Let the watchdog go; without this word it takes the end of its input for our death."""
+        self._say(say="bye")
         self._closing.set()
         with self._lock, contextlib.suppress(OSError):
             if self._process.stdin:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+_ASKED_FOR = pytest.StashKey[list[str]]()
 BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
 
 TIMEOUT_RANGE = (1.0, 300.0)
@@ -89,6 +90,21 @@ def read(config: pytest.Config) -> Options:
 def only_preflight(config: pytest.Config) -> bool:
     """Tell whether the user named no paths, so that nothing but preflight checks is to be collected."""
     return config.args_source is not pytest.Config.ArgsSource.ARGS
+
+
+def narrow_paths(config: pytest.Config) -> None:
+    """Collect the checks under the ini list ``floe_checks``: only these, or beside the paths that the user named."""
+    own = [str(path) for path in config.getini("floe_checks")]
+    config.stash[_ASKED_FOR] = [] if only_preflight(config) else list(config.args)
+    config.args = [*config.stash[_ASKED_FOR], *own]
+
+
+def is_asked_for(path: Path, config: pytest.Config) -> bool:
+    """Tell whether ``path`` lies under one that the user named; with --pyargs, any may."""
+    folder = config.invocation_params.dir
+    asked = config.stash[_ASKED_FOR]
+    named = [(folder / argument.partition("::")[0]).resolve() for argument in asked]
+    return bool(asked) and (config.option.pyargs or any(path.resolve().is_relative_to(place) for place in named))
 
 
 class _Reader:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from pytest_floe import options
 if TYPE_CHECKING:
     from pytest_floe.probe import Probe
 
-# PLUGINS
+pytest_plugins = ["pytest_floe.synthetic.fixtures"]
 
 _OFF = "preflight checks run with --floe-env=NAME only"
 
@@ -29,8 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if config.getoption("floe_env") is None:
         return
-    if options.only_preflight(config):
-        config.args = [str(path) for path in config.getini("floe_checks")]
+    options.narrow_paths(config)
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         from pytest_floe.worker import Worker  # noqa: PLC0415 - a run without --floe-env must not pay for it
@@ -43,6 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Move an earlier report aside before anything can go wrong; what keeps it there is told when the run starts."""
+    given = early_config.known_args_namespace
+    if given.floe_env is None or given.floe_plan or given.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    from pytest_floe import startup  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(OSError):
+        startup.move_report_aside(early_config)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer ``--floe-plan`` in place of a run."""
     if config.getoption("floe_env") is None or not config.getoption("floe_plan"):
@@ -52,6 +65,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return listing.print_plan(config)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip the preflight checks among a project's ordinary tests."""
     if item.get_closest_marker("preflight") and item.config.getoption("floe_env") is None:

@@ -93,7 +93,7 @@ class Probe:
         self.endpoint = endpoint
         self.run_id = run_id
         self.write = write
-        self.deadline = time.monotonic() + timeout
+        self.restart(timeout)
         self.message = ""
         self.facts: dict[str, Any] = {}
         self.steps: list[Step] = []
@@ -123,10 +123,13 @@ class Probe:
         step.outcome = "failed"
         try:
             yield
-        except Finding:
+        except Finding as finding:
+            finding.step = finding.step or name
             raise
         except Exception as error:
-            raise self._explained(error, explain) from error
+            meant = self._explained(error, explain)
+            meant.step = name
+            raise meant from error
         else:
             self._stop_if_cancelled()
             step.outcome = "ok"
@@ -228,13 +231,14 @@ class Probe:
                 continue
             try:
                 planned.remove()
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
+            except (Exception, Cancelled) as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
                 left.append(f"{planned.name} ({describe(error)})")
         return left
 
     def restart(self, timeout: float) -> None:
-        """Begin the deadline anew, ``timeout`` seconds from now."""
-        self.deadline = time.monotonic() + timeout
+        """Begin the time of the check, and its deadline, anew: ``timeout`` seconds from now."""
+        self.began = time.monotonic()
+        self.deadline = self.began + timeout
 
     # Being abandoned
 
@@ -253,7 +257,9 @@ class Probe:
         if self.steps:
             self.steps[-1].outcome = "abandoned"
         cause = "timeout" if self.reached or step.partition(".")[0] not in RUNGS else "connect.timeout"
-        return Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned")
+        finding = Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned")
+        finding.step = step
+        return finding
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled.is_set():

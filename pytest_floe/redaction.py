@@ -1,9 +1,11 @@
-"""Scrubbing what pytest and logging are about to write."""
+"""Scrubbing what pytest, logging and the checks themselves are about to write."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 import pytest
@@ -13,12 +15,48 @@ from pytest_floe.secrets import Scrubber
 _DEEPEST = 12
 
 
+@contextlib.contextmanager
+def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
+    """Let nothing out of this process unscrubbed: log records, the terminal, and output that is not captured.
+
+    What a C library writes to a file descriptor by itself passes only where pytest does not capture it.
+    """
+    with contextlib.ExitStack() as stack:
+        before = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(_ScrubbedRecords(scrubber))
+        stack.callback(logging.setLogRecordFactory, before)
+        for owner, name in _ways_out(config):
+            stream = getattr(owner, name)
+            setattr(owner, name, ScrubbedStream(stream, scrubber))
+            stack.callback(setattr, owner, name, stream)
+        yield
+
+
+def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
+    """Yield owner and attribute of each stream that pytest leads to the terminal; it offers no other filter."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None:
+        yield reporter._tw, "_file"  # noqa: SLF001
+    if config.option.capture == "no":
+        yield from ((sys, "stdout"), (sys, "stderr"))
+    if config.option.capture == "tee-sys":
+        capturing = config.pluginmanager.getplugin("capturemanager")._global_capturing  # noqa: SLF001
+        yield from ((capturing.out.tmpfile, "_other"), (capturing.err.tmpfile, "_other"))
+
+
 def scrub_report(report: pytest.TestReport | pytest.CollectReport, scrubber: Scrubber) -> None:
     """Scrub a report's traceback with its locals, its captured output and its properties, in place."""
     report.longrepr = _scrubbed(report.longrepr, scrubber, 0)
     report.sections = [(title, scrubber.scrub(text)) for title, text in report.sections]
     if isinstance(report, pytest.TestReport):
         report.user_properties = [(key, _scrubbed(value, scrubber, 0)) for key, value in report.user_properties]
+
+
+def scrub_warning(warning: Any, scrubber: Scrubber) -> None:
+    """Scrub a recorded warning in place; its class stays known as its category."""
+    said = str(warning.message)
+    if scrubber.leaks(said):
+        warning.message = UserWarning(scrubber.scrub(said))
 
 
 def _scrubbed(value: Any, scrubber: Scrubber, depth: int) -> Any:
@@ -35,31 +73,19 @@ def _scrubbed(value: Any, scrubber: Scrubber, depth: int) -> Any:
     return value
 
 
-class ScrubbedLogging:
-    """While it is on, log records of all libraries are scrubbed as they are made, before any handler sees them."""
+class _ScrubbedRecords:
+    """Makes log records of all libraries, scrubbed before any handler sees them."""
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
-        self._before: Callable[..., logging.LogRecord] | None = None
+        self._make = logging.getLogRecordFactory()
 
-    def start(self) -> None:
-        """Switch on."""
-        before = self._before = logging.getLogRecordFactory()
-
-        def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
-            record = before(*args, **kwargs)
-            record.msg, record.args = self._scrubber.scrub(_message(record)), ()
-            if record.exc_info:
-                record.exc_text = self._scrubber.scrub(logging.Formatter().formatException(record.exc_info))
-            return record
-
-        logging.setLogRecordFactory(factory)
-
-    def stop(self) -> None:
-        """Switch off."""
-        if self._before is not None:
-            logging.setLogRecordFactory(self._before)
-            self._before = None
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._make(*args, **kwargs)
+        record.msg, record.args = self._scrubber.scrub(_message(record)), ()
+        if record.exc_info:
+            record.exc_text = self._scrubber.scrub(logging.Formatter().formatException(record.exc_info))
+        return record
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -80,6 +106,11 @@ class ScrubbedStream:
         """Write ``text`` without secrets."""
         self._stream.write(self._scrubber.scrub_strong(text))
         return len(text)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """Write ``lines`` without secrets."""
+        for line in lines:
+            self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

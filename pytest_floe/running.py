@@ -119,10 +119,11 @@ class Runner:
         finding = worker.wait(self.timeout)
         with self._lock:
             self._active.discard(worker)
-        if worker.was_stopped:
-            finding = Finding("incomplete.not_run", f"{self._why}, in step {probe.current_step or 'start'}")
+        if worker.was_stopped and finding:
+            finding = Finding("incomplete.not_run", f"{self._why}, in step {finding.step}")
+        duration_ms = round((time.monotonic() - probe.began) * 1000)
         left = _clean_up(probe, finding)
-        return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts)
+        return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts, duration_ms=duration_ms)
 
 
 class _Worker(threading.Thread):
@@ -143,7 +144,7 @@ class _Worker(threading.Thread):
         except Finding as finding:
             self.finding = finding
         except Cancelled:
-            pass
+            pass  # nobody waits any more
         except BaseException as error:  # noqa: BLE001 - SystemExit of a driver must not look like success
             self.finding = Finding("incomplete.check_broken", f"{type(error).__name__}: {error}")
         finally:
@@ -155,11 +156,11 @@ class _Worker(threading.Thread):
         self._wake.set()
 
     def wait(self, timeout: float) -> Finding | None:
-        in_time = self._wake.wait(timeout)
+        self._wake.wait(timeout)
         if self._ended and not self.was_stopped:
             return self.finding
         self.probe.cancel()
-        return None if in_time else self.probe.abandoned()
+        return self.probe.abandoned()
 
 
 def _clean_up(probe: Probe, finding: Finding | None) -> list[str]:

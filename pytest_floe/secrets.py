@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 import threading
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from pytest_floe.encodings import encodings
 
 MASK = "***"
 WEAK_BELOW = 8
-_SHORTEST_ENCODED = 8
+_SHORTEST_LINE = 16
+_PIECE = 6  # characters; less is not worth hiding, and found in any text
+#: Where a text was shortened, a secret may have been cut in two.
+_CUT = re.compile(r"\.\.\.|…|\Z")
 
 
 class Scrubber:
     """Replaces known secret values, in every encoding they travel in, by ``***``.
 
-    A *weak* secret (shorter than 8 characters, or equal to a value that is public anyway) can't be told from
+    A *weak* secret (shorter than 8 characters, or part of a text that is public anyway) can't be told from
     ordinary text, so it is replaced at word boundaries of free text only.
     """
 
@@ -28,21 +30,24 @@ class Scrubber:
         self._strong: set[str] = set()
         self._weak: set[str] = set()
         self._public: set[str] = set()
+        self._forms: tuple[str, ...] = ()
+        self._grams: set[str] = set()
+        self._longest = 0
         self._patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None] = (None, None)
 
     def add(self, secret: str) -> None:
         """Register a secret value; empty ones are ignored, multi-line ones are registered line by line too."""
-        lines = [line for line in secret.splitlines() if len(line) >= 2 * WEAK_BELOW]
-        values = {secret, secret.strip(), *(lines if len(lines) > 1 else ())} - {""}
+        lines = [line.strip() for line in secret.splitlines()]
+        values = {secret, secret.strip(), *(line for line in lines if len(line) >= _SHORTEST_LINE)} - {""}
         with self._lock:
             self._strong |= {value for value in values if not self._looks_weak(value)}
             self._weak |= {value for value in values if self._looks_weak(value)}
             self._compile()
 
-    def declare_public(self, values: Iterable[str]) -> None:
-        """Register values that the configuration shows as not secret."""
+    def declare_public(self, texts: Iterable[str]) -> None:
+        """Register texts that are shown as not secret; what they contain can't be kept secret."""
         with self._lock:
-            self._public |= set(values)
+            self._public |= set(texts)
             self._weak |= {value for value in self._strong if self._looks_weak(value)}
             self._strong -= self._weak
             self._compile()
@@ -52,9 +57,9 @@ class Scrubber:
         return secret in self._weak
 
     def scrub(self, text: str) -> str:
-        """Mask every secret in free text."""
-        strong, weak = self._patterns
-        text = strong.sub(MASK, text) if strong else text
+        """Mask every secret in free text, and what is left of one where the text was shortened."""
+        _, weak = self._patterns
+        text = self._without_pieces(self.scrub_strong(text))
         return weak.sub(MASK, text) if weak else text
 
     def scrub_strong(self, text: str) -> str:
@@ -77,13 +82,38 @@ class Scrubber:
         strong, _ = self._patterns
         return bool(strong and strong.search(text))
 
+    def _without_pieces(self, text: str) -> str:
+        pieces = [piece for cut in _CUT.finditer(text) for piece in self._pieces(text, *cut.span())]
+        for start, end in reversed(pieces):
+            if start < end:
+                text = text[:start] + MASK + text[end:]
+        return text
+
+    def _pieces(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield where a secret begins just before the cut from ``start`` to ``end``, and where one ends after it."""
+        if text[max(0, start - _PIECE) : start] in self._grams:
+            head = text[max(0, start - self._longest) : start]
+            yield start - max(_overlap(head, form) for form in self._forms), start
+        if start < end and text[end : end + _PIECE] in self._grams:
+            tail = text[end : end + self._longest]
+            yield end, end + max(_overlap(form, tail) for form in self._forms)
+
     def _looks_weak(self, value: str) -> bool:
-        return len(value) < WEAK_BELOW or value in self._public
+        return len(value) < WEAK_BELOW or any(value in public for public in self._public)
 
     def _compile(self) -> None:
-        strong = {form for value in self._strong for form in _encodings(value)}
+        strong = {form for value in self._strong for form in encodings(value)}
         weak = {form for value in self._weak for form in (value, urllib.parse.quote(value, safe=""))}
+        self._forms = tuple(strong)
+        self._longest = max(map(len, strong), default=0)
+        self._grams = {form[i : i + _PIECE] for form in strong for i in range(len(form) - _PIECE + 1)}
         self._patterns = (_alternation(strong), _alternation(weak, r"(?<![\w])(?:", r")(?![\w])"))
+
+
+def _overlap(before: str, after: str) -> int:
+    """Return how many characters at the end of ``before`` are the beginning of ``after``, at least six; else 0."""
+    longest = min(len(before), len(after) - 1)
+    return next((n for n in range(longest, _PIECE - 1, -1) if before.endswith(after[:n])), 0)
 
 
 def _alternation(values: set[str], before: str = "(?:", after: str = ")") -> re.Pattern[str] | None:
@@ -91,31 +121,3 @@ def _alternation(values: set[str], before: str = "(?:", after: str = ")") -> re.
         return None
     longest_first = sorted(values, key=lambda value: (-len(value), value))
     return re.compile(before + "|".join(map(re.escape, longest_first)) + after)
-
-
-def _encodings(value: str) -> set[str]:
-    as_json = json.dumps(value)[1:-1]
-    forms = {
-        value,
-        as_json,
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        json.dumps(as_json)[1:-1],
-        repr(value)[1:-1],
-        html.escape(value),
-        urllib.parse.quote(value),
-        urllib.parse.quote(value, safe=""),
-        urllib.parse.quote_plus(value),
-    }
-    forms |= {form for alphabet in (b"+/", b"-_") for form in _base64_forms(value.encode(), alphabet)}
-    return {form for form in forms if form}
-
-
-def _base64_forms(value: bytes, alphabet: bytes) -> set[str]:
-    """Return what of ``value`` is seen in base64 text, wherever in the encoded bytes it begins (RFC 4648, 4)."""
-    forms = set()
-    for offset in range(3):
-        encoded = base64.b64encode(bytes(offset) + value, altchars=alphabet).decode().rstrip("=")
-        first = -(-offset * 8 // 6)
-        last = (offset + len(value)) * 8 // 6
-        forms.add(encoded[first:last])
-    return {form for form in forms if len(form) >= _SHORTEST_ENCODED}

@@ -7,40 +7,35 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 import pytest
 
 EXIT_SIGTERM = 128 + signal.SIGTERM
+_SIGTERM = "SIGTERM"
 
 
-class Terminable:
-    """While it is on, SIGTERM raises pytest's exit with status 143 in the main thread."""
-
-    def __init__(self) -> None:
-        self._before: Any = None
-
-    def start(self) -> None:
-        """Switch on; does nothing outside the main thread, where Python can't handle signals."""
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._exit)
-
-    def stop(self) -> None:
-        """Switch off."""
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-            self._before = None
-
-    @staticmethod
-    def _exit(_signal: int, _frame: FrameType | None) -> None:
-        pytest.exit("SIGTERM", returncode=EXIT_SIGTERM)
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end pytest with status 143; does nothing outside the main thread, where Python takes no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def stopped_by(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """Return what a user did to end the run, or nothing where pytest itself interrupted it."""
-    if isinstance(excinfo.value, pytest.Session.Interrupted):
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    pytest.exit(_SIGTERM, returncode=EXIT_SIGTERM)
+
+
+def stopped_by(error: BaseException) -> str:
+    """Return what ended the run before its time, or nothing where pytest interrupted it after a failure."""
+    if isinstance(error, pytest.Session.Interrupted):
         return ""
-    return "stopped by SIGTERM" if isinstance(excinfo.value, pytest.exit.Exception) else "stopped by Ctrl-C"
+    return f"stopped by {error}" if isinstance(error, pytest.exit.Exception) else "stopped by Ctrl-C"
 
 
 @contextmanager

@@ -52,7 +52,9 @@ def select(given: Options, config: pytest.Config, local: dict[str, object] | Non
         configuration = loading.from_mapping(LOCAL, local, config.rootpath)
     else:
         configuration = loading.load(_file(given, config), given.environment, os.environ)
-    chosen = _chosen(given, configuration.targets)
+    # Which services marked tests are of is known when they are collected; what finds none then fails the report.
+    own = bool(config.getini("floe_checks")) or not options.only_preflight(config)
+    chosen = _chosen(given, configuration.targets, may_have_own_checks=own)
     left_out = tuple(target for target in configuration.targets if target not in chosen)
     return Selection(configuration, chosen, left_out)
 
@@ -61,12 +63,12 @@ def _file(given: Options, config: pytest.Config) -> Path | None:
     return loading.find_file(given.config, config.rootpath, config.invocation_params.dir)
 
 
-def _chosen(given: Options, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+def _chosen(given: Options, targets: tuple[Target, ...], *, may_have_own_checks: bool) -> tuple[Target, ...]:
     if not given.services:
         return targets
     known = {*kinds().values(), *(target.service for target in targets)}
     unknown = [service for service in given.services if service not in known]
-    if unknown:
+    if unknown and not may_have_own_checks:
         problems = [Problem("--floe-check", f"unknown service {name!r}", nearest(name, known)) for name in unknown]
         raise ConfigurationProblems(problems)
     return tuple(target for target in targets if target.service in given.services)
@@ -90,6 +92,7 @@ def context_of(given: Options, selection: Selection) -> Context:
         strict=given.strict,
         wait=given.wait,
         targets=selection.targets,
+        services=given.services,
     )
 
 
@@ -112,9 +115,9 @@ def outline_of(given: Options, selection: Selection, context: Context, config: p
 
 def read_options(config: pytest.Config) -> Options:
     """Return the options after moving an earlier report aside; a mistake is reported as ``refuse`` does."""
-    folder = config.invocation_params.dir / (config.getoption("floe_report_dir") or _default_folder(config))
+    folder = _report_folder(config)
     try:
-        writing.move_aside(folder)
+        move_report_aside(config)
     except OSError as error:
         reason = f"{error.strerror}: {folder}"
         raise pytest.UsageError(f"--floe-report-dir: can't be written ({reason}); name a writable folder") from error
@@ -125,30 +128,43 @@ def read_options(config: pytest.Config) -> Options:
         raise refuse(problems, config, folder) from error
 
 
+def move_report_aside(config: pytest.Config) -> None:
+    """Move an earlier report aside; raises OSError. Conftest files need not have been loaded yet."""
+    writing.move_aside(_report_folder(config))
+
+
+def _report_folder(config: pytest.Config) -> Path:
+    given = config.known_args_namespace.floe_report_dir or os.environ.get("FLOE_REPORT_DIR")
+    return config.invocation_params.dir / (given or config.getini("floe_report_dir") or "preflight-report")
+
+
 def refuse(
     problems: Iterable[Problem], config: pytest.Config, folder: Path, path: str | None = None
 ) -> pytest.UsageError:
     """Write a report that fails with ``problems``, and return the error that makes pytest exit with status 4."""
     problems = list(problems)
+    errors = [models.ConfigurationError(**vars(problem)) for problem in problems]
+    _write_empty(config, folder, models.Configuration(path=path, errors=errors))
+    return pytest.UsageError(str(ConfigurationProblems(problems)))
+
+
+def give_up(config: pytest.Config, folder: Path, why: str) -> None:
+    """Write a report that fails because the run ended before it knew what to expect."""
+    _write_empty(config, folder, models.Configuration(), why)
+
+
+def _write_empty(config: pytest.Config, folder: Path, configuration: models.Configuration, why: str = "") -> None:
     environment = config.getoption("floe_env")
     outline = Outline(
         environment=environment if environment != options.BARE else None,
         expected=[],
         scope=models.Scope(),
-        config=models.Configuration(
-            path=path,
-            errors=[models.ConfigurationError(**vars(problem)) for problem in problems],
-        ),
+        config=configuration,
         run=this_run(secrets.token_hex(4), _arguments(config, Scrubber()), config.rootpath),
+        given_up=why,
     )
     scrubber = Scrubber()
-    report = outline.report({}, {}, Judge(scrubber, 0))
-    writing.write(report, folder, scrubber)
-    return pytest.UsageError(str(ConfigurationProblems(problems)))
-
-
-def _default_folder(config: pytest.Config) -> str:
-    return os.environ.get("FLOE_REPORT_DIR") or config.getini("floe_report_dir") or "preflight-report"
+    writing.write(outline.report({}, "", Judge(scrubber, 0)), folder, scrubber)
 
 
 def _halves(mistake: str) -> tuple[str, str, str]:

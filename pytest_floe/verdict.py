@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from pytest_floe import causes
 from pytest_floe.diagnosis import Finding
 from pytest_floe.probe import Probe
 from pytest_floe.report.models import Details, Notice, PreflightResult, Status, StepResult
+from pytest_floe.report.plaintext import plain
 from pytest_floe.secrets import Scrubber
 
 _LONGEST = 1000
@@ -41,19 +43,25 @@ class Judge:
         self.slow_ms = slow_ms
 
     def of_probe(
-        self, identity: Identity, probe: Probe, finding: Finding | None, *, left: Iterable[str] = (), attempts: int = 1
+        self,
+        identity: Identity,
+        probe: Probe,
+        finding: Finding | None,
+        *,
+        left: Iterable[str] = (),
+        attempts: int = 1,
+        duration_ms: int = 0,
     ) -> PreflightResult:
-        """Return the result of a check that ended with ``finding``, or without one."""
+        """Return the result of a check that ended with ``finding``, or without one; ``left`` is what stayed behind."""
         left = list(left)
         notices = [*probe.warnings, *self._slow_steps(probe, finding)]
         if finding is None and left:
             finding = Finding("operate.not_removed", "what the check created could not be removed", ", ".join(left))
         status: Status = "error" if finding else "warning" if notices else "ok"
         head = finding or (notices.pop(0) if notices else None)
-        broken = next((step.name for step in probe.steps if step.outcome in ("failed", "abandoned")), None)
         details = self._details(identity) | {
             "cause": head.cause if head else None,
-            "step": broken if finding else None,
+            "step": finding.step or probe.current_step if finding else None,
             "steps": _steps(probe),
             "scope": None if finding else _scope(probe),
             "principal": probe.known_as or identity.principal,
@@ -63,9 +71,8 @@ class Judge:
             "attempts": attempts,
         }
         facts = {key: value for key, value in probe.facts.items() if key not in Details.model_fields}
-        duration = sum(step.duration_ms for step in probe.steps)
         message = head.message if head else probe.message or "verified"
-        return self._result(identity, status, message, head, details | facts, duration)
+        return self._result(identity, status, message, head, details | facts, duration_ms)
 
     def incomplete(
         self, identity: Identity, cause: str, message: str, subject: str | None = None, **details: Any
@@ -77,8 +84,9 @@ class Judge:
 
     def hung(self, identity: Identity, step: str) -> PreflightResult:
         """Return the result of a check that held the interpreter's lock in ``step`` beyond its deadline."""
-        text = f"no answer in step {step} by the deadline; the check blocked its whole process, which was ended"
-        return self.incomplete(identity, "timeout", text, step=step)
+        text = f"no answer in step {step} by the deadline; this check, or one beside it, blocked its whole process"
+        before_tcp = step.partition(".")[0] in ("resolve", "connect")
+        return self.incomplete(identity, "connect.timeout" if before_tcp else "timeout", text, step=step)
 
     def _slow_steps(self, probe: Probe, finding: Finding | None) -> list[Finding]:
         if finding:
@@ -103,10 +111,11 @@ class Judge:
         return Notice(cause=finding.cause, message=self._shown(finding.message), remediation=remedy)
 
     def _remedy(self, identity: Identity, finding: Finding) -> str:
-        if identity.remedy and finding.cause in ("operate.failed", "operate.unexpected_response"):
+        incomplete = finding.cause in causes.INCOMPLETE
+        if identity.remedy and not finding.subject and not incomplete:
             return self._shown(identity.remedy)
         subject = finding.subject or identity.endpoint or identity.id
-        if finding.cause in causes.INCOMPLETE and not finding.subject:
+        if incomplete and not finding.subject:
             subject = f"pytest --floe-env={identity.environment} --floe-check={identity.service}"
         return self._shown(causes.remedy(finding.cause, subject))
 
@@ -131,17 +140,17 @@ class Judge:
 
     def _shown(self, text: str) -> str:
         """Scrub free text, and keep what a server wrote from taking over a terminal or a page."""
-        printable = "".join(c if c.isprintable() else " " for c in text)
-        return self.scrubber.scrub(" ".join(printable.split()))[:_LONGEST]
+        return self.scrubber.scrub(plain(self.scrubber.scrub(text), _LONGEST))
 
     def _clean(self, value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [self._clean(item) for item in value[:100]]
         if isinstance(value, dict):
             return {str(key): self._clean(item) for key, item in value.items()}
         if isinstance(value, str):
             return value if value == self.scrubber.scrub_data(value) else self._shown(value)
-        return value if isinstance(value, bool | int | float | Notice | None) else self._shown(str(value))
+        plain_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        return value if plain_number or isinstance(value, Notice | None) else self._shown(str(value))
 
 
 def _scope(probe: Probe) -> str:
@@ -161,15 +170,10 @@ def _steps(probe: Probe) -> list[dict[str, Any]]:
 
 
 def reconcile(
-    expected: Iterable[Identity], results: Mapping[str, PreflightResult], judge: Judge, reason: Mapping[str, str]
+    expected: Iterable[Identity], results: Mapping[str, PreflightResult], judge: Judge, reason: str
 ) -> list[PreflightResult]:
-    """Return one result for each expected check, in their order; what has none is ``incomplete.not_run``.
-
-    ``reason`` says by target id why a result is missing, where that is known.
-    """
-    checks = []
-    for identity in expected:
-        why = reason.get(identity.id, "no result reached the report")
-        missing = results.get(identity.id) or judge.incomplete(identity, "incomplete.not_run", f"not run: {why}")
-        checks.append(missing)
-    return checks
+    """Return one result for each expected check, in their order; what has none was not run, for ``reason``."""
+    return [
+        results.get(identity.id) or judge.incomplete(identity, "incomplete.not_run", f"not run: {reason}")
+        for identity in expected
+    ]

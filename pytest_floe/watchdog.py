@@ -1,10 +1,10 @@
-"""A process beside pytest that ends it when a check holds the interpreter's lock beyond its deadline.
+"""A process beside pytest that sees it die, and ends it when a check holds the interpreter's lock past its deadline.
 
 Runs as a script of the standard library alone. It reads JSON lines from its standard input: ``beat`` several times
-a second, ``start``, ``step`` and ``end`` of checks. Silence while a check is overdue means that no Python code of
-the session runs any more, so nothing inside it can enforce a deadline. Then the session is killed, and what was
-reported until then is handed to pytest_floe.rescue, or, for a worker of pytest-xdist, left in the run's folder for
-the controller. End of input means that the session ended by itself.
+a second, ``start``, ``step`` and ``end`` of checks, ``bye`` at last. Silence while a check is overdue means that no
+Python code of the session runs any more, so nothing inside it can enforce a deadline; then the session is killed.
+However a session ends without ``bye``, what was reported until then is handed to pytest_floe.rescue, or, for a
+worker of pytest-xdist, left in the run's folder for the controller.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 TICK = 0.25
 SILENT_TICKS = 8  # counted, not timed: a suspended machine must not look like silence
 GRACE = 1.0
+RESCUE_SECONDS = 60
 
 
 class Watch:
@@ -30,6 +32,7 @@ class Watch:
         self.subject: dict[str, object] = {}
         self.results: list[object] = []
         self.active: dict[str, tuple[float, str]] = {}
+        self.ended = False
 
     def hear(self, line: bytes) -> None:
         """Take in one message."""
@@ -44,50 +47,82 @@ class Watch:
         elif kind == "end":
             self.active.pop(target, None)
             self.results.append(said["result"])
+        elif kind == "bye":
+            self.ended = True
 
-    def is_overdue(self) -> bool:
-        """Tell whether a check runs that should have been ended by its deadline."""
-        return any(time.monotonic() > deadline for deadline, _ in self.active.values())
+    @property
+    def pid(self) -> int:
+        """The session's process."""
+        return int(str(self.subject["pid"]))
 
-    def hung(self) -> dict[str, str]:
-        """Return the step in which each overdue check is."""
+    def running(self) -> dict[str, str]:
+        """Return the step in which each check is that has not ended."""
+        return {target: step for target, (_, step) in self.active.items()}
+
+    def overdue(self) -> dict[str, str]:
+        """Return the step in which each check is that should have been ended by its deadline."""
         return {target: step for target, (deadline, step) in self.active.items() if time.monotonic() > deadline}
 
 
 def main() -> None:
-    """Watch until the input ends or the session has to be ended."""
-    watch, silent, rest = Watch(), 0, b""
-    while True:
+    """Watch until the session has ended, or has to be ended."""
+    watch = Watch()
+    hung: dict[str, str] = {}
+    for line in messages():
+        if line:
+            watch.hear(line)
+        elif state_of(watch.pid) not in ("T", "t"):  # who suspends a session means it to be silent
+            hung = watch.overdue()
+        if hung or watch.ended:
+            break
+    if not watch.ended and watch.subject:
+        end(watch, hung)
+
+
+def messages() -> Iterator[bytes]:
+    """Yield each line of standard input, and an empty one after every SILENT_TICKS without any, until it ends.
+
+    A process that the session forked may hold the pipe open; so the session's death ends it, too.
+    """
+    silent, rest, parent = 0, b"", os.getppid()
+    while os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], TICK)
-        if not readable:
-            silent += 1
-            if silent >= SILENT_TICKS and watch.is_overdue():
-                end(watch)
+        if readable:
+            data = os.read(0, 65536)
+            if not data:
                 return
-            continue
-        silent = 0
-        data = os.read(0, 65536)
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            if line:
-                watch.hear(line)
+            *lines, rest = (rest + data).split(b"\n")
+            yield from filter(None, lines)
+            silent = 0
+        elif (silent := silent + 1) >= SILENT_TICKS:
+            yield b""
 
 
-def end(watch: Watch) -> None:
-    """Kill the session and save the evidence."""
-    hung = watch.hung()
+def state_of(pid: int) -> str:
+    """Return the letter by which Linux names the state of a process; empty elsewhere, or if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123 - pathlib would double the start-up
+            return stat.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def end(watch: Watch, hung: dict[str, str]) -> None:
+    """Save the evidence, and see that the session is dead."""
     left = str(watch.subject["hung_file"])
-    with open(left + ".new", "w", encoding="utf-8") as stream:  # noqa: PTH123 - pathlib would double the start-up
-        json.dump(hung, stream)
-    os.replace(left + ".new", left)  # noqa: PTH105
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(int(str(watch.subject["pid"])), signal.SIGKILL)
-    if watch.subject.get("rescue"):
-        evidence = {**watch.subject, "results": watch.results, "hung": hung}
-        command = [sys.executable, "-m", "pytest_floe.rescue"]
-        subprocess.run(command, input=json.dumps(evidence), text=True, check=False, timeout=60)  # noqa: S603
+    with contextlib.suppress(OSError):
+        with open(left + ".new", "w", encoding="utf-8") as stream:  # noqa: PTH123 - as above
+            json.dump(hung, stream)
+        os.replace(left + ".new", left)  # noqa: PTH105
+    try:
+        if watch.subject.get("rescue"):  # before the kill: in a container that may be the end of everything
+            evidence = {**watch.subject, "results": watch.results, "hung": hung, "active": watch.running()}
+            command = [sys.executable, "-m", "pytest_floe.rescue"]
+            subprocess.run(command, input=json.dumps(evidence), text=True, check=False, timeout=RESCUE_SECONDS)  # noqa: S603
+    finally:
+        if hung:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(watch.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -12,7 +13,8 @@ from pytest_floe.collecting import Collecting
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import WatchedJournal
-from pytest_floe.signals import Terminable, stopped_by, undisturbed
+from pytest_floe.redaction import scrub_warning, shielded
+from pytest_floe.signals import stopped_by, terminable, undisturbed
 
 
 class Worker:
@@ -21,24 +23,29 @@ class Worker:
     def __init__(self, config: pytest.Config, workerinput: Mapping[str, Any]) -> None:
         self.config = config
         self.context = Context.from_handover(workerinput[PROPERTY])
-        self._terminable = Terminable()
         self._stopped = ""
+        self._cleanup = contextlib.ExitStack()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        self.context.evidence.save_worker(os.getpid())
-        self._terminable.start()
+        self._cleanup.enter_context(self.context.evidence.worker(os.getpid()))
+        self._cleanup.enter_context(terminable())
+        self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         self.execution = Execution(self.context, WatchedJournal(self.context.evidence, {}), together=False)
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        scrub_warning(warning_message, self.context.scrubber)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._stopped = stopped_by(excinfo)
+        self._stopped = stopped_by(excinfo.value)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         with undisturbed():
             self.execution.close(self._stopped or "the session ended")
-        self._terminable.stop()
+        self._cleanup.close()
         return (yield)

@@ -30,15 +30,13 @@ class Outline(BaseModel):
     config: Configuration
     run: Run
     slow_ms: float = 1000.0
+    given_up: str = ""
 
-    def report(
-        self, results: Mapping[str, PreflightResult], reasons: Mapping[str, str], judge: Judge
-    ) -> PreflightReport:
-        """Return the report on ``results`` by target id; what has none is not run, for the reason by target id."""
-        checks = reconcile(self.expected, results, judge, reasons)
+    def report(self, results: Mapping[str, PreflightResult], reason: str, judge: Judge) -> PreflightReport:
+        """Return the report on ``results`` by target id; what has none was not run, for ``reason``."""
+        checks = reconcile(self.expected, results, judge, reason)
         if not self.expected and not self.config.errors:
-            subject = f"environments.{self.environment} in the configuration, and --floe-check"
-            checks = [judge.incomplete(NOTHING, "incomplete.no_targets", "no service is configured", subject)]
+            checks = [self._nothing(judge)]
         expected = [identity.id for identity in self.expected]
         end = now()
         status = overall_status(expected, checks, strict=self.scope.strict)
@@ -54,6 +52,12 @@ class Outline(BaseModel):
             run=self.run.model_copy(update={"end": end}),
             checks=checks,
         )
+
+    def _nothing(self, judge: Judge) -> PreflightResult:
+        if self.given_up:
+            return judge.incomplete(NOTHING, "incomplete.not_run", self.given_up, "the same command again")
+        subject = f"environments.{self.environment} in the configuration, and --floe-check"
+        return judge.incomplete(NOTHING, "incomplete.no_targets", "no service is configured", subject)
 
 
 def now() -> datetime:

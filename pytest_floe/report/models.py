@@ -102,6 +102,10 @@ class Scope(Model):
     strict: bool = Field(False, description="Warnings fail (--floe-strict).")
     not_verified: list[str] = Field([], description="Ids of configured targets that --floe-check left out.")
 
+    def includes(self, service: str) -> bool:
+        """Tell whether checks of ``service`` are to be run."""
+        return not self.narrowed_to or service in self.narrowed_to
+
 
 class PreflightReport(Model):
     """Aggregate of all preflight checks of one run."""
