@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .plan import Batch
     from .shop import Ecommerce
 
 BATCH_ORDERS = 100
 
 
-class EcommerceFactory(Protocol):
-    """Makes shops; takes what `Ecommerce` takes."""
-
-    def __call__(self, **settings: Any) -> Ecommerce: ...
-
-
 @pytest.fixture(scope="session")
-def ecommerce_factory() -> EcommerceFactory:
+def ecommerce_factory() -> Callable[..., Ecommerce]:
     """A function that makes a shop of one's own: `ecommerce_factory(seed=7, quality=DataQuality.demo())`."""
     from .shop import Ecommerce  # noqa: PLC0415 - nothing is imported in runs that need no data
 
@@ -28,7 +24,7 @@ def ecommerce_factory() -> EcommerceFactory:
 
 
 @pytest.fixture(scope="session")
-def ecommerce(ecommerce_factory: EcommerceFactory) -> Ecommerce:
+def ecommerce(ecommerce_factory: Callable[..., Ecommerce]) -> Ecommerce:
     """A shop with seed 42 whose data are spoiled at the demo's rates."""
     from .quality import DataQuality  # noqa: PLC0415
 

@@ -43,6 +43,10 @@ class Ecommerce:
     def __post_init__(self) -> None:
         _refuse(self._mistakes())
 
+    def __reduce__(self) -> tuple[type[Ecommerce], tuple[object, ...]]:
+        """Travels as its settings alone; what has been made with it is made again."""
+        return Ecommerce, (self.seed, self.quality, self.start, self.batch_span)
+
     def _mistakes(self) -> Iterator[str]:
         given: dict[str, object] = vars(self)
         seed, start, span = given["seed"], given["start"], given["batch_span"]

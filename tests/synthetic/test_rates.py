@@ -1,0 +1,172 @@
+"""Each defect comes at its own rate, is in the ledger exactly, and changes nothing but itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_floe.synthetic import DataQuality, Ecommerce
+from pytest_floe.synthetic.schemas import KEYS
+
+from .oracle import ENTITIES, database, plausible, together
+from .shops import rates, seeds, spans
+
+sizes = st.sampled_from([0, 1, 2, 100, 5_000]) | st.integers(0, 2_000)
+
+
+def shop(seed, **quality):
+    return Ecommerce(seed=seed, quality=DataQuality(**quality))
+
+
+def count(batch, entity, kind, column=None):
+    lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == kind))
+    return len(lines if column is None else lines.filter(pc.field("column") == column))
+
+
+@given(seeds, rates, sizes)
+def test_nulls_come_at_their_rate_and_are_all_in_the_ledger(seed, rate, orders):
+    quality = {"late_arrival_rate": 0.5}
+    spoiled, whole = shop(seed, null_rate=rate, **quality), shop(seed, **quality)
+    spoiled, whole = spoiled.batch(1, orders=orders), whole.batch(1, orders=orders)
+    for entity, column in (("customers", "email"), ("orders", "shipped_date"), ("order_items", "discount")):
+        before, after = getattr(whole, entity)[column], getattr(spoiled, entity)[column]
+        lost = after.null_count - before.null_count
+        assert lost == count(spoiled, entity, "null", column)
+        assert plausible(lost, len(before) - before.null_count, rate), (entity, lost)
+
+
+@given(seeds, rates, sizes)
+def test_duplicates_come_at_their_rate(seed, rate, orders):
+    batch, clean = shop(seed, duplicate_rate=rate).batch(1, orders=orders), shop(seed).batch(1, orders=orders)
+    for entity in ("orders", "order_items"):
+        extra = len(getattr(batch, entity)) - len(getattr(clean, entity))
+        assert extra == count(batch, entity, "duplicate")
+        assert plausible(extra, len(getattr(clean, entity)), rate)
+
+
+@given(seeds, st.floats(0.1, 1), st.integers(1, 200))
+def test_a_duplicate_order_is_updated_later_and_is_otherwise_itself(seed, rate, orders):
+    batch = shop(seed, duplicate_rate=rate, late_arrival_rate=0.5).batch(1, orders=orders)
+    first = {}
+    for row in batch.orders.to_pylist():
+        original = first.setdefault(row["order_id"], row)
+        if original is row:
+            continue
+        assert original["updated_at"] < row["updated_at"] <= row["_ingested_at"]
+        assert {k for k in row if row[k] != original[k]} <= {"updated_at", "status", "shipped_date"}
+        assert (row["shipped_date"] is not None) == (row["status"] in {"shipped", "delivered"})
+
+
+@given(seeds, rates, spans, sizes, st.integers(1, 30))
+def test_late_orders_come_at_their_rate_from_before_the_window(seed, rate, span, orders, days):
+    quality = DataQuality(late_arrival_rate=rate, max_late_days=days)
+    made = Ecommerce(seed=seed, quality=quality, batch_span=span)
+    batch, begin = made.batch(1, orders=orders), made.start + span
+    late = [date for date in batch.orders["order_date"].to_pylist() if date < begin]
+    assert all(begin - timedelta(days=days) <= date for date in late)
+    assert len(late) == count(batch, "orders", "late", "order_date")
+    assert plausible(len(late), orders, rate)
+    assert set(batch.orders["_ingested_at"].to_pylist()) <= {begin + span}
+
+
+@given(seeds, rates, st.integers(0, 300), st.integers(0, 40))
+def test_order_items_are_withheld_at_the_rate_of_late_arrivals(seed, rate, orders, number):
+    made = shop(seed, late_arrival_rate=rate)
+    items = len(made.clean().batch(number, orders=orders).order_items)
+    assert plausible(count(made.batch(number, orders=orders), "order_items", "withheld"), items, rate)
+
+
+@given(seeds, rates, st.integers(0, 60), st.sampled_from([timedelta(hours=12), timedelta(days=2)]), st.integers(1, 3))
+def test_every_late_item_is_delivered_once_within_max_late_days(seed, rate, orders, span, days):
+    made = Ecommerce(seed=seed, quality=DataQuality(late_arrival_rate=rate, max_late_days=days), batch_span=span)
+    batches = list(made.batches(0, 12, orders=orders))
+    clean = list(made.clean().batches(0, 12, orders=orders))
+    tables = database(batches)
+    tables.register("clean_orders", together(clean, "orders"))
+    tables.register("clean_items", together(clean, "order_items"))
+    late = tables.execute(
+        """SELECT count(*), count(DISTINCT order_item_id), bool_and(i._batch_id > o._batch_id),
+                  max(i._ingested_at - to_microseconds($1) - o.order_date) <= to_days($2)
+           FROM order_items i JOIN clean_orders o USING (order_id) WHERE i._batch_id <> o._batch_id""",
+        [span // timedelta(microseconds=1), days],
+    ).fetchone()
+    assert late[0] == late[1]
+    assert late[2:] in {(None, None), (True, True)}
+    due = tables.execute(
+        """SELECT count(*) FROM defects WHERE kind = 'withheld' AND original::BIGINT < 12
+           AND key NOT IN (SELECT order_item_id FROM order_items)"""
+    ).fetchone()
+    assert due == (0,)
+    totals = tables.execute(
+        """SELECT order_id FROM clean_orders LEFT JOIN clean_items USING (order_id) LEFT JOIN orders USING (order_id)
+           GROUP BY order_id, orders.total_amount HAVING sum(subtotal) <> orders.total_amount"""
+    ).fetchall()
+    assert totals == []
+
+
+@given(seeds, rates, sizes)
+def test_orphans_name_nobody_and_nothing(seed, rate, orders):
+    made = shop(seed, orphan_rate=rate)
+    batches = [made.batch(0, orders=orders), made.batch(1, orders=orders)]
+    for child, parent, key in (("orders", "customers", "customer_id"), ("order_items", "products", "product_id")):
+        known = together(batches, parent)[key].combine_chunks()
+        for batch in batches:
+            missing = pc.sum(pc.invert(pc.is_in(getattr(batch, child)[key], known))).as_py() or 0
+            assert missing == count(batch, child, "orphan", key)
+            assert plausible(missing, len(getattr(batch, child)), rate)
+
+
+@given(seeds, rates, sizes)
+def test_rows_out_of_order_stand_after_their_place(seed, rate, orders):
+    made = shop(seed, out_of_order_rate=rate)
+    batch, clean = made.batch(1, orders=orders), made.clean().batch(1, orders=orders)
+    for entity in ("orders", "order_items"):
+        table, expected = getattr(batch, entity), getattr(clean, entity)
+        assert sorted(table[KEYS[entity]].to_pylist()) == sorted(expected[KEYS[entity]].to_pylist())
+        assert plausible(count(batch, entity, "out_of_order"), max(len(expected) - 1, 0), rate)
+
+
+@given(seeds, rates, st.integers(0, 5))
+def test_schemas_drift_batch_by_batch(seed, rate, orders):
+    made = shop(seed, schema_drift_rate=rate).even(orders)
+    drifted = 0
+    for number in range(20):
+        batch, expected = made.batch(number), Ecommerce(seed=seed).batch(number, orders=orders)
+        changed = [e for e in ENTITIES if getattr(batch, e).schema != getattr(expected, e).schema]
+        assert changed == batch.defects["entity"].to_pylist()
+        drifted += len(changed)
+    assert plausible(drifted, 20, rate)
+
+
+KINDS = {
+    "null_rate": {"email", "shipped_date", "discount"},
+    "duplicate_rate": set(),
+    "late_arrival_rate": {"order_date", "status", "shipped_date", "updated_at", "_batch_id", "_ingested_at"},
+    "orphan_rate": {"customer_id", "product_id"},
+    "out_of_order_rate": set(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds, rate=rates, others=st.dictionaries(st.sampled_from(sorted(KINDS)), rates), orders=st.integers(0, 60))
+def test_turning_a_defect_on_changes_no_other_value(kind, seed, rate, others, orders):
+    with_it = shop(seed, **(others | {kind: rate})).batch(2, orders=orders)
+    without = shop(seed, **(others | {kind: 0.0})).batch(2, orders=orders)
+    for entity in ENTITIES:
+        one, other = ({r[KEYS[entity]]: r for r in getattr(b, entity).to_pylist()[::-1]} for b in (with_it, without))
+        for key in one.keys() & other.keys():
+            changed = {column for column in one[key] if one[key][column] != other[key][column]}
+            assert changed <= KINDS[kind], (entity, changed)
+
+
+@pytest.mark.parametrize("orders", [1_000_000])
+def test_rates_hold_in_a_batch_of_a_million(orders):
+    made = Ecommerce(seed=5, quality=DataQuality.demo()).even(orders)
+    part = made.part(0, 0, 200_000)
+    assert plausible(count(part, "orders", "duplicate"), 200_000, 0.01)
+    assert plausible(count(part, "orders", "late", "order_date"), 200_000, 0.05)
+    assert plausible(count(part, "order_items", "withheld"), 500_000, 0.05)
