@@ -29,6 +29,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def expect_thousand(rows: Rows) -> None:
+    """Raise a finding unless ``rows`` is what a query that counts a thousand rows answers."""
+    if [tuple(row) for row in rows] != [(1000,)]:
+        raise Finding("operate.unexpected_response", f"a count of 1,000 rows was answered by {str(rows)[:100]}")
+
+
 def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain: Callable[[str], Explain]) -> None:
     """Create ``table``, a quoted name, by the statement ``create``, insert a row, compare it, and drop the table.
 

@@ -173,7 +173,7 @@ def _take_warehouse(session: Session, settings: SnowflakeSettings, probe: Probe)
     with probe.step("operate.query", session.explain()):
         if state in _ASLEEP:
             session.run(f"ALTER WAREHOUSE {quoted(name)} RESUME IF SUSPENDED")
-        session.run("SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 1000))")
+        scratch_table.expect_thousand(session.run("SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 1000))"))
     return True
 
 

@@ -83,20 +83,19 @@ def plan(settings: TrinoSettings) -> Plan:
     """Say what the check would touch."""
     given = [part for part in (settings.catalog, settings.schema) if part]
     writes = settings.write and settings.schema
+    verbs = ("select from",) if given else ()
     return Plan(
         endpoint="/".join([settings.url.partition("//")[2], *given]),
         connects=(settings.url,),
         principal=settings.user,
         reads=("system.runtime.nodes", *((settings.place,) if given else ())),
         creates=(f"TABLE {settings.place}.{quoted(PATTERN)}",) if writes else (),
-        needs=tuple(
-            _grant(verb, settings) for verb in ("select from", *(("create, insert into and drop",) if writes else ()))
-        ),
+        needs=tuple(_grant(verb, settings) for verb in (_PRIVILEGES.values() if writes else verbs)),
     )
 
 
 def _grant(verb: str, settings: TrinoSettings) -> str:
-    return f"{verb} tables of {settings.place or 'the catalog'} to user {settings.user}"
+    return f"{verb} tables of {settings.place} to user {settings.user}"
 
 
 @check("compute", "trino", settings=TrinoSettings, plan=plan)
@@ -108,10 +107,11 @@ def verify(settings: TrinoSettings, probe: Probe) -> None:
         coordinator.expect_started()
     _log_in(coordinator, probe)
     _have_work_done(coordinator, probe)
-    if not settings.catalog or not settings.schema:
-        probe.warn(
-            "config.object_not_given", "no schema is given, so none was looked at", "trino.catalog and trino.schema"
-        )
+    if settings.catalog:
+        _see_catalog(coordinator, settings, probe)
+    if not settings.schema:
+        wanted = "trino.catalog and trino.schema"
+        probe.warn("config.object_not_given", "no schema is given, so none was looked at", wanted)
         return
     tables = _see_schema(coordinator, settings, probe)
     if probe.write:
@@ -133,7 +133,14 @@ def _have_work_done(coordinator: Coordinator, probe: Probe) -> None:
         if nodes is not None:
             probe.fact(active_nodes=len(nodes), workers=sum(1 for (leads,) in nodes if not leads))
     with probe.step("operate.query", coordinator.explain()):
-        coordinator.run("SELECT count(*) FROM UNNEST(sequence(1, 1000)) AS t (n)")
+        scratch_table.expect_thousand(coordinator.run("SELECT count(*) FROM UNNEST(sequence(1, 1000)) AS t (n)"))
+
+
+def _see_catalog(coordinator: Coordinator, settings: TrinoSettings, probe: Probe) -> None:
+    catalog = quoted(settings.catalog or "")
+    grant = f"access to catalog {catalog} to user {settings.user}"
+    with probe.step("authorize.catalog", coordinator.explain("authorize.read_denied", grant)):
+        coordinator.run(f"SHOW SCHEMAS FROM {catalog}")
 
 
 def _see_schema(coordinator: Coordinator, settings: TrinoSettings, probe: Probe) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .trino import TrinoSettings
 
 _LEAST_SECONDS = 0.05
-_CANCEL_SECONDS = 1.0
+_CANCEL_SECONDS = 0.4
 _STATUS = re.compile(r"error (\d{3})\b")
 _WAITING = ("QUEUED", "WAITING_FOR_RESOURCES", "DISPATCHING")
 #: A proxy may keep the health of the coordinator behind it to itself.
@@ -108,7 +108,8 @@ class Coordinator:
         if error.error_name == _REFUSAL:
             return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
-        return Finding(cause, message, self._settings.place)
+        about_objects = cause in ("operate.not_found", "operate.read_only")
+        return Finding(cause, message, self._settings.place if about_objects else self._settings.url)
 
     def _explain_waiting(self, error: Exception) -> Finding | None:
         if self._state in _WAITING and "Timeout" in type(error.__context__).__name__:

@@ -104,8 +104,9 @@ def test_leftovers_of_a_crashed_run_are_dropped_and_nothing_else(login: Login, t
             trino_server.run(f'DROP TABLE {CATALOG}.{SCHEMA}."{name}"')
 
 
-def test_without_a_schema_it_is_only_a_warning(login: Login) -> None:
-    outcome = login.check("reader", schema=None)
+@pytest.mark.parametrize("given", [{"schema": None}, {"schema": None, "catalog": None}], ids=["schema", "catalog"])
+def test_without_a_schema_it_is_only_a_warning(login: Login, given: dict[str, None]) -> None:
+    outcome = login.check("reader", **given)
     assert (outcome.status, outcome.cause) == ("warning", "config.object_not_given")
 
 
@@ -138,12 +139,16 @@ def test_a_user_who_may_not_run_queries(login: Login) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "step"), [("outsider", "authorize.schema"), ("onlooker", "authorize.read")], ids=["catalog", "tables"]
+    ("user", "step", "grant"),
+    [
+        ("outsider", "authorize.catalog", 'access to catalog "memory"'),
+        ("onlooker", "authorize.read", 'select from tables of "memory"."shop"'),
+    ],
 )
-def test_a_missing_grant_to_read(login: Login, user: str, step: str) -> None:
+def test_a_missing_grant_to_read(login: Login, user: str, step: str, grant: str) -> None:
     outcome = login.check(user)
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.read_denied", step)
-    assert outcome.subject == f'select from tables of "memory"."shop" to user {user}'
+    assert outcome.subject == f"{grant} to user {user}"
 
 
 @pytest.mark.parametrize(("user", "step"), [("reader", "operate.create"), ("creator", "operate.write")])
@@ -166,10 +171,13 @@ def test_one_table_that_may_not_be_read_does_not_hide_the_others(login: Login, t
 # What is there
 
 
-@pytest.mark.parametrize(("key", "error"), [("catalog", "CATALOG_NOT_FOUND"), ("schema", "SCHEMA_NOT_FOUND")])
-def test_what_is_not_there(login: Login, key: str, error: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "step", "error"),
+    [("catalog", "authorize.catalog", "CATALOG_NOT_FOUND"), ("schema", "authorize.schema", "SCHEMA_NOT_FOUND")],
+)
+def test_what_is_not_there(login: Login, key: str, step: str, error: str) -> None:
     outcome = login.check("writer", **{key: "nowhere"})
-    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_found", "authorize.schema")
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_found", step)
     assert error in outcome.message
     assert '"nowhere"' in str(outcome.subject)
 
@@ -205,6 +213,12 @@ def test_workers_that_are_lost_are_found_by_a_query(run_check: RunCheck) -> None
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.query")
 
 
+def test_a_count_that_is_wrong_is_no_answer(run_check: RunCheck) -> None:
+    with FaultyServer(http(rows(["me", "476"]), rows([True]), rows([999]), routes=READY)) as server:
+        outcome = run_check("trino", host=server.host, port=server.port)
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.unexpected_response", "operate.query")
+
+
 def test_who_may_not_know_the_nodes_may_still_query(run_check: RunCheck) -> None:
     error = {"errorName": "PERMISSION_DENIED", "errorType": "USER_ERROR", "message": "Access Denied"}
     with FaultyServer(http(rows(["me", "476"]), rows(error=error), rows([1000]), routes=READY)) as server:
@@ -214,8 +228,8 @@ def test_who_may_not_know_the_nodes_may_still_query(run_check: RunCheck) -> None
 
 def rows(*data: list[object], error: dict[str, str] | None = None) -> Answer:
     """Answer a statement as Trino does, in one page."""
-    names = [{"name": str(n), "type": "varchar"} for n, _ in enumerate(data[0] if data else ())]
-    columns = [{**name, "typeSignature": {"rawType": "varchar", "arguments": []}} for name in names]
+    kinds = ["bigint" if isinstance(value, int) else "varchar" for value in (data[0] if data else ())]
+    columns = [{"name": k, "type": k, "typeSignature": {"rawType": k, "arguments": []}} for k in kinds]
     told = {"id": "1", "infoUri": "", "stats": {"state": "FINISHED"}, "columns": columns, "data": list(data)}
     return Answer(200, told | ({"error": error} if error else {}))
 
@@ -312,3 +326,4 @@ def test_the_plan_names_what_would_be_touched() -> None:
     assert planned.connects == ("https://t:8443",)
     assert planned.creates == ('TABLE "lake"."shop"."floe-preflight-*"',)
     assert planned.principal == "floe"
+    assert 'create and insert into tables of "lake"."shop" to user floe' in planned.needs
