@@ -50,7 +50,7 @@ class Collecting:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         report = yield
-        if isinstance(collector, pytest.Session) and report.passed:
+        if isinstance(collector, pytest.Session) and report.passed and self.context.targets:
             report.result = [PreflightModule.of(collector), *(report.result or [])]
         scrub_report(report, self.context.scrubber)
         return report
