@@ -119,7 +119,7 @@ class _Reading:
         kinds = registry.kinds()
         for layer in (defaults, own):
             find_mistakes(layer, kinds, self.problems)
-        defaults, own = self._with_types(defaults), self._with_types(own)
+        defaults, own = self._with_types(defaults, kinds), self._with_types(own, kinds)
         layers = Layers(self._artifacts(defaults, own), defaults, own, where)
         self.settling.check_flat(layers.flat())
         drafts = Drafting(layers, kinds, self.problems).drafts()
@@ -148,10 +148,11 @@ class _Reading:
             return {}
         return dict(node.value)
 
-    def _with_types(self, layer: Nodes) -> Nodes:
-        """Resolve what says which kind a service is of: all else depends on it."""
+    def _with_types(self, layer: Nodes, kinds: Mapping[str, str]) -> Nodes:
+        """Resolve what says which kind a service is of, for all else depends on it."""
         typed = {key: layer[key] for key in ("compute_type", "storage_type") if _is_text(layer.get(key))}
-        return layer | {key: Node(self.settling.resolved(node), node.where) for key, node in typed.items()}
+        resolved = {key: Node(self.settling.resolved(node), node.where) for key, node in typed.items()}
+        return layer | {key: node for key, node in resolved.items() if node.value in kinds}
 
     def _artifacts(self, defaults: Nodes, own: Nodes) -> Nodes:
         node = own.get("compiled_artifacts", defaults.get("compiled_artifacts"))

@@ -45,11 +45,12 @@ class Settling:
         before = len(self.problems)
         model = registry.find(draft.kind).settings
         keys = keys_of(model)
-        given = {name: node for name, node in draft.values.items() if not self._blank(node)}
+        given = {name: node for name, node in draft.values.items() if not _blank(node, keys.get(name))}
         values = {name: self._value(node, keys.get(name)) for name, node in given.items()}
         filled = sdk_variables.fill(model, values, self.resolver.environ)
         nodes = given | filled
         values |= {name: self._of_variable(node, keys[name]) for name, node in filled.items()}
+        self._find_empty_address(model, values, draft)
         settings = self._validated(model, values, draft, nodes, sound=len(self.problems) == before)
         if (
             settings is None
@@ -60,6 +61,11 @@ class Settling:
         shown = {name: str(node.plain()) for name, node in nodes.items()}
         origins = {name: node.where for name, node in nodes.items()}
         return Target(self.environment, draft.service, draft.kind, draft.name, settings, shown, origins)
+
+    def _find_empty_address(self, model: type[Settings], values: Mapping[str, Any], draft: Draft) -> None:
+        name = model.defining
+        if name is not None and values.get(name) == "":
+            self.problems.add(Problem(draft.place(name), "is empty", _ways(name, keys_of(model)[name])))
 
     def resolved(self, node: Node) -> Any:
         """Return a node's value with its references resolved."""
@@ -73,11 +79,6 @@ class Settling:
         for problem in problems:
             self.problems.add(problem)
         return text
-
-    def _blank(self, node: Node) -> bool:
-        return node.value is None or (
-            isinstance(node.value, str) and not node.value and not self.problems.at(node.where)
-        )
 
     def _value(self, node: Node, key: Key | None) -> Any:
         if key is None:
@@ -122,6 +123,11 @@ class Settling:
             self.problems.add(Problem(where, "is missing", _ways(name, keys[name])))
         else:
             self.problems.add(_problem(detail, node, where, secret=name in keys and keys[name].secret))
+
+
+def _blank(node: Node, key: Key | None) -> bool:
+    """Tell whether a key is there and says nothing; an empty text is a value, but no file and no credential."""
+    return node.value is None or (node.value == "" and key is not None and (key.secret or key.file))
 
 
 def _secret(value: Any) -> Any:

@@ -56,6 +56,7 @@ from tests.config.conftest import Project
         ("postgres_host: db, postgres: {sslkey: no.pem}", "postgres.sslkey: there is no file "),
         ('postgres_host: db, postgres: {ca_file: "\\0"}', "postgres.ca_file: there is no file "),
         ("postgres_host: db, postgres: {name: 'a b'}", "postgres.name: 'a b' can't be a name; use letters"),
+        ("targets: [{service: postgres, kind: postgres, host: ''}]", "targets[0].host: is empty; set host"),
         ("targets: 5", "targets: is not a list"),
         ("targets: [nonsense]", "targets[0]: is not a target; write {service: …, kind: …, …}"),
         ("targets: [{service: storage}]", "targets[0].kind: names no kind; use one of: adls, "),
@@ -180,6 +181,14 @@ environments:
         "compute-second",
         "postgres-postgres",
     ]
+
+
+def test_an_empty_text_is_a_value_and_an_empty_file_or_credential_is_none(project: Project) -> None:
+    settings = project.settings(
+        "environments: {prod: {catalog_uri: 'https://c', polaris: {scope: '', ca_file: '', token: ''}}}",
+        "catalog-polaris",
+    )
+    assert (settings.scope, settings.ca_file, settings.token) == ("", None, None)
 
 
 def test_an_environment_may_declare_nothing(project: Project) -> None:
