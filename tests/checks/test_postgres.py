@@ -270,13 +270,16 @@ def test_connections_of_a_role_used_up(check: Check, role: Callable[..., str]):
 
 @contextmanager
 def crowd(server: PostgresServer) -> Iterator[None]:
-    """Take every connection that ordinary roles can get."""
+    """Take every connection that ordinary roles can get; when the block has ended, they are free again."""
     login = f"host={server.host} port={server.port} dbname=dagster user=trusted sslmode=disable"
     with ExitStack() as crowd:
         with suppress(psycopg.OperationalError):  # when there is none left
             while True:
                 crowd.enter_context(psycopg.connect(login))
         yield
+    with server.connect() as connection:
+        while connection.execute("SELECT FROM pg_stat_activity WHERE usename = 'trusted'").rowcount:
+            pass
 
 
 def test_connections_of_the_server_used_up(check: Check, postgres: PostgresServer):
