@@ -119,7 +119,7 @@ def plan(settings: SnowflakeSettings) -> Plan:
 
 
 def _grants(settings: SnowflakeSettings) -> tuple[str, ...]:
-    to = f"to role {settings.role or 'of the user'}"
+    to = f"to role {settings.role}" if settings.role else "to the user's default role"
     on_schema = f"SCHEMA {settings.place} {to}"
     wanted = {
         f"USAGE on WAREHOUSE {settings.warehouse} {to}": settings.warehouse,

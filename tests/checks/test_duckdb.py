@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,20 +34,24 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def foreign_folder() -> Iterator[Path]:
-    """A folder of another user, which everybody can read, while the process has no special rights."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        if os.geteuid() != 0:
-            folder.chmod(0o555)
-            yield folder
-            return
-        os.seteuid(NOBODY)
-        try:
-            yield folder
-        finally:
-            os.seteuid(0)
+def shared_folder() -> Iterator[Path]:
+    """A folder that every user of the machine can reach; that of pytest can't."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Let modes of files apply, which root is not held to."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 @pytest.fixture(scope="session")
@@ -136,10 +141,24 @@ def test_a_missing_file_that_is_only_to_be_read(run_check: RunCheck, tmp_path: P
     assert (outcome.cause, outcome.subject) == ("operate.not_found", f"file {tmp_path / 'shop.duckdb'}")
 
 
-def test_a_directory_that_may_not_be_written(run_check: RunCheck, foreign_folder: Path) -> None:
-    outcome = run_check("duckdb", path=str(foreign_folder / "shop.duckdb"))
+def test_a_directory_that_may_not_be_written(run_check: RunCheck, shared_folder: Path) -> None:
+    shared_folder.chmod(0o555)
+    with without_privileges():
+        outcome = run_check("duckdb", path=str(shared_folder / "shop.duckdb"))
     assert (outcome.cause, outcome.step) == ("authorize.write_denied", "operate.directory")
-    assert outcome.subject == f"write on directory {foreign_folder}"
+    assert outcome.subject == f"write on directory {shared_folder}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause", "right"), [(0o000, "authorize.read_denied", "read"), (0o444, "authorize.write_denied", "write")]
+)
+def test_a_file_of_another_user(run_check: RunCheck, shared_folder: Path, mode: int, cause: str, right: str) -> None:
+    file = shared_folder / "shop.duckdb"
+    duckdb.connect(str(file)).close()
+    file.chmod(mode)
+    with without_privileges():
+        outcome = run_check("duckdb", path=str(file))
+    assert (outcome.cause, outcome.subject) == (cause, f"{right} on file {file}")
 
 
 @pytest.mark.parametrize("settings", [{}, {"read_only": True}, {"write": True}], ids=["open", "read", "write"])
