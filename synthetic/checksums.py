@@ -37,12 +37,9 @@ def _add_values(digest: Hash, values: pa.Array) -> None:
         _add_text(digest, values.fill_null(""))
     else:
         width = values.type.bit_width // 8
-        filled = _without_garbage(values)
-        digest.update(filled.buffers()[1].slice(filled.offset * width, len(filled) * width))
-
-
-def _without_garbage(values: pa.Array) -> pa.Array:
-    return values.fill_null(pa.scalar(0, pa.int64()).cast(values.type)) if values.null_count else values
+        cells = np.frombuffer(values.buffers()[1], dtype=np.uint8)[values.offset * width :][: len(values) * width]
+        nulls = values.is_null().to_numpy(zero_copy_only=False)
+        digest.update(np.where(nulls[:, None], 0, cells.reshape(-1, width)).astype(np.uint8).tobytes())
 
 
 def _add_text(digest: Hash, text: pa.Array) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from .plan import Plan
 
+_RATES = tuple(name for name in rate_names() if name != "schema_drift_rate")
+"""A history is written as tables of one schema."""
+
 FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
 
@@ -62,7 +65,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_rates(group: argparse._ArgumentGroup) -> None:
-    for name in rate_names():
+    for name in _RATES:
         group.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="X")
     group.add_argument("--max-late-days", type=int, default=7, metavar="N", help="how late (default 7)")
 
@@ -107,7 +110,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     mistakes = [sentence for name in _COUNTS if (sentence := _below_one(name, getattr(options, name)))]
     quality, shop = DataQuality(), Ecommerce()
     with collected(mistakes):
-        quality = DataQuality(max_late_days=options.max_late_days, **{n: getattr(options, n) for n in rate_names()})
+        quality = DataQuality(max_late_days=options.max_late_days, **{n: getattr(options, n) for n in _RATES})
     with collected(mistakes):
         shop = Ecommerce(seed=options.seed, start=options.start)
     with collected(mistakes):

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import pty
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import duckdb
+import pyarrow.dataset as ds
+import pytest
+
+from pytest_floe.synthetic.cli import main
+
+MODULE = [sys.executable, "-m", "pytest_floe.synthetic", "generate"]
+DEMO = ["--null-rate", "0.02", "--duplicate-rate", "0.01", "--late-arrival-rate", "0.05"]
+
+
+def run(*arguments, **options):
+    return subprocess.run([*MODULE, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+
+
+def test_a_newcomers_first_try(tmp_path):
+    done = run("--orders", 5000, "--out", tmp_path / "shop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
+    assert "5,000 orders" in done.stdout
+    assert "rows/s" in done.stdout
+    assert done.stdout.rstrip().endswith("defects: none")
+    assert sorted(p.name for p in (tmp_path / "shop").iterdir()) == [
+        "customers", "defects", "order_items", "orders", "products",
+    ]  # fmt: skip
+    assert ds.dataset(tmp_path / "shop/orders").count_rows() == 5000
+
+
+def test_the_closing_line_counts_the_ledger(tmp_path, capsys):
+    assert main(["generate", "--orders", "3000", "--out", str(tmp_path / "shop"), *DEMO]) == 0
+    line = capsys.readouterr().out
+    kinds = ds.dataset(tmp_path / "shop/defects").to_table()["kind"].value_counts().to_pylist()
+    for kind in kinds:
+        assert f"{kind['counts']:,} {kind['values']}" in line
+    assert {kind["values"] for kind in kinds} == {"null", "duplicate", "late", "withheld"}
+
+
+def test_describe_says_exactly_what_would_be_made_and_makes_nothing(tmp_path, capsys):
+    arguments = ["generate", "--orders", "3000", "--out", str(tmp_path / "shop")]
+    assert main([*arguments, "--describe"]) == 0
+    said = capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert main(arguments) == 0
+    for table in ("customers", "products", "orders", "order_items"):
+        assert f"{ds.dataset(tmp_path / 'shop' / table).count_rows():,} rows" in said
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "arrow", "duckdb"])
+def test_every_format_is_written(tmp_path, capsys, file_format):
+    assert main(["generate", "--orders", "500", "--format", file_format, "--out", str(tmp_path / "shop"), *DEMO]) == 0
+    assert "500 orders" in capsys.readouterr().out or file_format
+
+
+def test_a_database_is_resumed_where_it_was_left(tmp_path, capsys):
+    arguments = ["generate", "--orders", "1000", "--format", "duckdb", "--out", str(tmp_path / "shop")]
+    assert main(arguments) == 0
+    with duckdb.connect(str(tmp_path / "shop/shop.duckdb")) as connection:
+        connection.execute("DELETE FROM orders WHERE _batch_id = 3; DELETE FROM order_items WHERE _batch_id = 3")
+        connection.execute("DELETE FROM customers WHERE _batch_id = 3; DELETE FROM products WHERE _batch_id = 3")
+        connection.execute("DELETE FROM _batches WHERE batch = 3")
+    assert main(arguments) == 0
+    with duckdb.connect(str(tmp_path / "shop/shop.duckdb")) as connection:
+        counted = connection.sql("SELECT count(*), count(DISTINCT order_id) FROM orders").fetchone()
+    assert counted == (1000, 1000)
+    capsys.readouterr()
+
+
+def test_all_mistakes_are_told_at_once(tmp_path, capsys):
+    rates = ["--null-rate", "1.5", "--duplicate-rate=-0.1", "--late-arrival-rate", "nan", "--max-late-days", "0"]
+    code = main(["generate", "--orders=-1", "--workers", "0", "--out", str(tmp_path / "shop"), *rates])
+    said = capsys.readouterr().err
+    assert code == 2
+    for mistake in ("orders=-1", "workers=0", "null_rate=1.5", "duplicate_rate=-0.1", "late_arrival_rate=nan", "max_late"):
+        assert mistake in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_target_is_an_error_with_a_remedy(capsys):
+    assert main(["generate", "--orders", "10"]) == 2
+    assert "--describe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["a file", "a full folder", "below a file"])
+def test_a_target_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    target = {"a file": "file", "a full folder": "full", "below a file": "file/shop"}[place]
+    done = run("--orders", 10, "--out", tmp_path / target)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "duckdb"])
+def test_a_full_disk_is_an_error_with_a_remedy_and_leaves_nothing_half_done(tmp_path, file_format):
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    done = run("--orders", 20_000, "--format", file_format, "--out", tmp_path / "shop", preexec_fn=little_room)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    if file_format != "duckdb":
+        assert "disk is full" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_run_leaves_no_folder(tmp_path):
+    command = [*MODULE, "--orders", "3000000", "--out", str(tmp_path / "shop")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.rglob("*.parquet")):
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
+    assert not (tmp_path / "shop").exists()
+
+
+def test_an_interrupted_run_cleans_up_and_says_so(tmp_path):
+    command = [*MODULE, "--orders", "3000000", "--out", str(tmp_path / "shop")]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.rglob("*.parquet")):
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.startswith("interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bar_is_drawn_on_a_terminal(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [*MODULE, "--orders", "600000", "--orders-per-file", "20000", "--out", str(tmp_path / "shop")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as running:
+        os.close(theirs)
+        seen = b""
+        while b"orders" not in seen and (running.poll() is None or select.select([ours], [], [], 0)[0]):
+            if select.select([ours], [], [], 0.05)[0]:
+                seen += os.read(ours, 4096)
+        running.kill()
+    os.close(ours)
+    assert b"%" in seen
+    assert b"#" in seen

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pytest_floe.synthetic import Ecommerce
+from pytest_floe.synthetic.fixtures import BATCH_ORDERS
+
+pytest_plugins: list[str] = []
+
+
+def fresh(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_loading_the_fixtures_imports_none_of_the_libraries():
+    heavy = "{'numpy', 'pyarrow', 'faker', 'hypothesis', 'duckdb', 'pyiceberg', 'pyspark', 'numba'}"
+    assert fresh(f"import sys, pytest_floe.synthetic.fixtures; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_the_main_interface_imports_neither_faker_nor_any_sink():
+    heavy = "{'faker', 'hypothesis', 'duckdb', 'pyiceberg', 'pyspark', 'numba', 'pandas'}"
+    use = "from pytest_floe.synthetic import DataQuality, Ecommerce; Ecommerce(quality=DataQuality.demo())"
+    assert fresh(f"import sys; {use}; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    import pytest_floe.synthetic as package
+
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="Nothing"):
+        package.Nothing  # noqa: B018
+
+
+def test_the_fixtures_serve_a_shop_and_its_first_batch(pytester):
+    pytester.makeconftest("from pytest_floe.synthetic.fixtures import *")
+    pytester.makepyfile(
+        f"""
+        def test_data(ecommerce, ecommerce_batch, ecommerce_factory):
+            assert ecommerce_batch.number == 0
+            assert len(ecommerce_batch.orders) >= {BATCH_ORDERS}
+            assert len(ecommerce_batch.defects) > 0
+            assert ecommerce == ecommerce_factory(seed=42, quality=ecommerce.quality)
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_shop_is_a_value():
+    import pickle
+
+    shop = Ecommerce(seed=3)
+    shop.batch(0, orders=1)
+    assert pickle.loads(pickle.dumps(shop)) == shop

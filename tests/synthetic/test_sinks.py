@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import fs
+
+from pytest_floe.synthetic import DataQuality, Ecommerce
+from pytest_floe.synthetic.checksums import checksum
+from pytest_floe.synthetic.errors import TargetError
+from pytest_floe.synthetic.export import export
+from pytest_floe.synthetic.schemas import SCHEMAS, TABLES
+from pytest_floe.synthetic.sinks import iceberg
+from pytest_floe.synthetic.sinks.duckdb import DuckDBSink
+from pytest_floe.synthetic.sinks.files import FileSink
+from pytest_floe.synthetic.sinks.formats import FORMATS, Parquet
+from pytest_floe.synthetic.sinks.places import new_folder
+
+from .oracle import together
+
+SHOP = Ecommerce(seed=11, quality=DataQuality.demo())
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return SHOP.history(orders=1000, days=3, batch_size=150)
+
+
+@pytest.fixture(scope="module")
+def expected(plan):
+    batches = list(plan.batches())
+    return {table: checksum(together(batches, table)) for table in TABLES}
+
+
+def written(folder, file_format, table):
+    paths = sorted(folder.glob(f"{table}/**/*.{file_format}"))
+    data = ds.dataset([str(p) for p in paths], format=file_format, schema=SCHEMAS[table])
+    return data.to_table(columns=SCHEMAS[table].names)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize(("chunk", "per_file"), [(1000, 1000), (37, 200), (200, 37)])
+def test_workers_chunks_and_files_change_no_value(tmp_path, plan, expected, workers, chunk, per_file):
+    with new_folder(str(tmp_path / "out")) as folder:
+        tally = export(
+            plan, range(plan.batch_count), folder, Parquet(), workers=workers, chunk_size=chunk, orders_per_file=per_file
+        )
+    for table in TABLES:
+        made = written(tmp_path / "out", "parquet", table)
+        assert checksum(made) == expected[table]
+        assert tally.rows[table] == len(made)
+
+
+def test_files_are_equal_byte_for_byte_however_many_workers_write_them(tmp_path, plan):
+    """Without compression: Snappy does not compress the same bytes to the same bytes every time."""
+    contents = []
+    for name, workers in (("alone", 1), ("several", 3)):
+        with new_folder(str(tmp_path / name)) as folder:
+            export(plan, range(plan.batch_count), folder, Parquet("none"), workers=workers, orders_per_file=300)
+        contents.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*.parquet")})
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("file_format", ["arrow", "csv"])
+def test_other_formats_hold_the_same_values(tmp_path, plan, expected, file_format):
+    with new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(plan.batch_count), folder, FORMATS[file_format], orders_per_file=300)
+    for table in TABLES:
+        if file_format == "arrow":
+            assert checksum(written(tmp_path / "out", "arrow", table)) == expected[table]
+        else:
+            assert checksum(_from_csv(tmp_path / "out" / table, SCHEMAS[table])) == expected[table]
+
+
+def _from_csv(folder, schema):
+    """Read by DuckDB, not by the library that wrote it."""
+    columns = ", ".join(f"'{f.name}': '{_sql(f.type)}'" for f in schema)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.sql(f"FROM read_csv('{folder}/*.csv', header = true, columns = {{{columns}}})")
+        return rows.to_arrow_table().cast(schema)
+
+
+def _sql(kind):
+    names = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "decimal128(12, 2)": "DECIMAL(12,2)"}
+    return names.get(str(kind), "TIMESTAMPTZ")
+
+
+def test_hive_folders_are_read_back_as_a_column(tmp_path, plan, expected):
+    with new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(plan.batch_count), folder, Parquet(), by_batch=True)
+    for table in TABLES:
+        data = ds.dataset(
+            tmp_path / "out" / table, partitioning=ds.partitioning(pa.schema([("_batch_id", pa.int64())]), flavor="hive")
+        )
+        batches = [data.to_table(filter=ds.field("_batch_id") == k) for k in range(plan.batch_count)]
+        made = pa.concat_tables(batches).select(SCHEMAS[table].names).cast(SCHEMAS[table])
+        assert checksum(made) == expected[table]
+
+
+def test_row_groups_are_as_large_as_asked_for(tmp_path, plan):
+    with new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(plan.batch_count), folder, Parquet(row_group_size=100))
+    file = pq.ParquetFile(tmp_path / "out/orders/part-00000.parquet")
+    assert max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)) == 100
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, plan):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    target = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt), new_folder(str(target)) as folder:
+        export(plan, range(plan.batch_count), folder, Parquet(), orders_per_file=100, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_empty_is_not_touched(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(TargetError, match="not an empty folder"), new_folder(str(tmp_path)):
+        raise AssertionError("must not come here")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.fixture
+def store():
+    """An object store in memory, behind PyArrow's interface."""
+    memory = pytest.importorskip("fsspec").filesystem("memory", skip_instance_cache=True)
+    memory.mkdir("/bucket")
+    yield fs.PyFileSystem(fs.FSSpecHandler(memory))
+    memory.rm("/bucket", recursive=True)
+
+
+def test_batches_go_to_an_object_store_and_are_marked_complete(store):
+    sink = FileSink("/bucket/shop", system=store)
+    batch = SHOP.batch(3, orders=20)
+    assert sink.append(batch) is True
+    assert sink.append(batch) is False
+    names = {info.base_name for info in store.get_file_info(fs.FileSelector("/bucket/shop/batch=000003"))}
+    assert names == {"_SUCCESS", *(f"{table}.parquet" for table in TABLES)}
+    with store.open_input_file("/bucket/shop/batch=000003/orders.parquet") as stream:
+        assert checksum(pq.read_table(stream).cast(SCHEMAS["orders"])) == checksum(batch.orders)
+
+
+def test_an_object_store_is_left_empty_by_a_failure(store):
+    with pytest.raises(ZeroDivisionError), new_folder("/bucket/shop", store) as folder:
+        folder.open("orders.parquet").close()
+        raise ZeroDivisionError
+    left = store.get_file_info(fs.FileSelector("/bucket", recursive=True))
+    assert [info for info in left if info.type == fs.FileType.File] == []
+
+
+def test_a_batch_is_a_folder_that_appears_whole(tmp_path, monkeypatch):
+    sink, batch = FileSink(tmp_path), SHOP.batch(3, orders=20)
+    monkeypatch.setattr(Parquet, "open", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sink.append(batch)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    assert [sink.append(batch), sink.append(batch)] == [True, False]
+    assert checksum(pq.read_table(tmp_path / "batch=000003/defects.parquet")) == checksum(batch.defects)
+
+
+def test_duckdb_holds_the_batches_once(tmp_path, plan, expected):
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+        added = [sink.append(batch) for batch in [*plan.batches(), plan.batch(2)]]
+    assert added == [True] * plan.batch_count + [False]
+    with duckdb.connect(str(tmp_path / "shop.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table in TABLES:
+            assert checksum(connection.table(table).to_arrow_table().cast(SCHEMAS[table])) == expected[table]
+
+
+def test_a_batch_that_fails_half_way_leaves_duckdb_as_it_was(tmp_path):
+    broken = SHOP.batch(1, orders=10)
+    object.__setattr__(broken, "defects", pa.table({"nonsense": [1]}))
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+        sink.append(SHOP.batch(0, orders=10))
+        with pytest.raises(TargetError, match="Whole batches already written are kept"):
+            sink.append(broken)
+        assert sink.append(SHOP.batch(1, orders=10)) is True
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    return iceberg.local_catalog(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_iceberg_gets_one_snapshot_per_batch_and_none_twice(catalog):
+    plan = SHOP.even(30)
+    sink = iceberg.IcebergSink(catalog)
+    assert [sink.append(plan.batch(k)) for k in (0, 1, 1, 0)] == [True, True, False, False]
+    for name in TABLES:
+        table = catalog.load_table(f"shop.{name}")
+        assert [s.summary.additional_properties["floe.batch"] for s in table.snapshots()] == ["0", "1"]
+        made = table.scan().to_arrow().sort_by("_batch_id").cast(SCHEMAS[name])
+        assert checksum(made) == checksum(together(plan.batches(0, 2), name))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("lost", ["request", "answer"])
+def test_a_failed_commit_is_repeated_but_never_doubled(catalog, monkeypatch, lost):
+    from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+    from pyiceberg.table import Table
+
+    sink, append, calls = iceberg.IcebergSink(catalog), Table.append, []
+
+    def flaky(table, rows, **options):
+        calls.append(table.name())
+        if len(calls) > 1:
+            return append(table, rows, **options)
+        if lost == "answer":
+            append(table, rows, **options)
+            raise CommitStateUnknownException("timed out")
+        raise CommitFailedException("somebody was faster")
+
+    monkeypatch.setattr(Table, "append", flaky)
+    assert sink.append(SHOP.batch(0, orders=30)) is True
+    assert len(catalog.load_table("shop.customers").scan().to_arrow()) == len(SHOP.batch(0, orders=30).customers)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_iceberg_recognises_a_batch_although_its_snapshot_has_expired(catalog):
+    sink = iceberg.IcebergSink(catalog)
+    sink.append(SHOP.batch(0, orders=30))
+    table = catalog.load_table("shop.orders")
+    table.append(table.scan().to_arrow().slice(0, 0))
+    table.maintenance.expire_snapshots().by_id(table.snapshots()[0].snapshot_id).commit()
+    assert sink.append(SHOP.batch(0, orders=30)) is False
+    assert len(catalog.load_table("shop.orders").scan().to_arrow()) == len(SHOP.batch(0, orders=30).orders)
