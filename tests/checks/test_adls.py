@@ -435,6 +435,19 @@ def test_what_soft_delete_keeps_is_said(run_check: RunCheck) -> None:
     assert careful.paths == {}
 
 
+def test_a_deletion_that_is_only_claimed_is_noticed(run_check: RunCheck) -> None:
+    class Stubborn(DfsServer):
+        def delete(self, name: str, query: dict[str, str]) -> None:
+            """Say that it is done."""
+
+    with Stubborn() as server:
+        outcome = _check_hierarchical(run_check, server)
+
+    [file] = [name for name, path in server.paths.items() if not path.is_directory]
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_removed", "operate.nothing_left")
+    assert outcome.subject == f"abfss://lakefs@lake/{file}"
+
+
 @pytest.mark.parametrize("write", [True, False])
 def test_a_missing_file_system(run_check: RunCheck, dfs: DfsServer, write: bool) -> None:
     outcome = _check_hierarchical(run_check, dfs, container="no-such-filesystem", write=write)
