@@ -47,7 +47,10 @@ def validity(present: Mask | None) -> pa.Buffer | None:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Text that repeats: each row is an index into `words`."""
+    """Text that repeats: each row is an index into `words`, which are all different.
+
+    Parquet writers leave memory they never filled in the file when a dictionary names a word twice.
+    """
 
     codes: NDArray[np.integer]
     words: pa.Array

@@ -78,7 +78,7 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--orders-per-file", type=int, default=ORDERS_PER_FILE, metavar="N", help=f"default {ORDERS_PER_FILE}")  # fmt: skip
     group.add_argument("--row-group-size", type=int, default=1 << 20, metavar="N", help="most rows in a Parquet row group")  # fmt: skip
     group.add_argument("--compression", default="snappy", help="of Parquet: snappy (default), zstd, gzip, none")
-    group.add_argument("--partition-by-batch", action="store_true", help="hive folders _batch_id=N")
+    group.add_argument("--partition-by-batch", action="store_true", help="hive folders batch=N")
     group.add_argument("--catalog", metavar="NAME", help="Iceberg catalog of PyIceberg's configuration (default: one in DIR)")  # fmt: skip
     group.add_argument("--namespace", default="shop", metavar="NAME", help="Iceberg namespace (default shop)")
     group.add_argument("--describe", action="store_true", help="say what would be made, and make nothing")

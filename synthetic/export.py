@@ -101,7 +101,7 @@ def export(
     by_batch: bool = False,
     progress: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Write batches as TABLE/part-00000.EXT and so on; `by_batch` adds hive folders TABLE/_batch_id=N."""
+    """Write batches as TABLE/part-00000.EXT and so on; `by_batch` adds hive folders TABLE/batch=N."""
     total = Tally()
 
     def write(numbered: tuple[int, list[Piece]]) -> Tally:
@@ -125,9 +125,8 @@ def _write_share(
             batch = plan.part(piece.batch, piece.first, piece.end, encoded=file_format.encoded)
             tally.add(batch)
             for table in TABLES:
-                place = f"{table}/_batch_id={piece.batch}/{name}" if by_batch else f"{table}/{name}"
-                rows = getattr(batch, table)
-                files.write(place, rows.drop_columns(["_batch_id"]) if by_batch else rows)
+                place = f"{table}/batch={piece.batch}/{name}" if by_batch else f"{table}/{name}"
+                files.write(place, getattr(batch, table))
     return tally
 
 

@@ -63,9 +63,10 @@ class ItemSpoiler:
             np.concatenate([getattr(late, name) for _, late in sent]) for name in ("items", "orders", "placed")
         )
         values = make_items(self._streams, self._pools, items, orders)
-        order_ids = uuid_text(self._streams["orders.id"].at(orders, 2))
+        known, order = np.unique(orders, return_inverse=True)
+        order_ids = uuid_text(self._streams["orders.id"].at(known, 2))
         due = tuple((window, len(late.items)) for window, late in sent)
-        return Arrivals(Lines(items, np.arange(len(items)), placed, values), order_ids, due)
+        return Arrivals(Lines(items, order, placed, values), order_ids, due)
 
     def spoil(self, lines: Lines, order_ids: Cells, newest_order: int, notes: Notes) -> RawItems:
         """Spoil the values of lines whose orders are numbered by `order_ids`."""

@@ -61,6 +61,7 @@ def test_a_drawn_batch_is_one_to_test_with(batch):
     assert set(batch.orders["_batch_id"].to_pylist()) <= {0}
 
 
-def test_an_unknown_kind_is_told():
+@given(st.data())
+def test_an_unknown_kind_is_told(data):
     with pytest.raises(ValueError, match="typos"):
-        data_quality(kinds=("typos",)).example()
+        data.draw(data_quality(kinds=("typos",)))

@@ -93,9 +93,9 @@ def test_hive_folders_are_read_back_as_a_column(tmp_path, plan, expected):
         export(plan, range(plan.batch_count), folder, Parquet(), by_batch=True)
     for table in TABLES:
         data = ds.dataset(
-            tmp_path / "out" / table, partitioning=ds.partitioning(pa.schema([("_batch_id", pa.int64())]), flavor="hive")
+            tmp_path / "out" / table, partitioning=ds.partitioning(pa.schema([("batch", pa.int64())]), flavor="hive")
         )
-        batches = [data.to_table(filter=ds.field("_batch_id") == k) for k in range(plan.batch_count)]
+        batches = [data.to_table(filter=ds.field("batch") == k) for k in range(plan.batch_count)]
         made = pa.concat_tables(batches).select(SCHEMAS[table].names).cast(SCHEMAS[table])
         assert checksum(made) == expected[table]
 
