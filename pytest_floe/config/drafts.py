@@ -12,7 +12,7 @@ from pytest_floe.config.layers import Layers
 from pytest_floe.config.preflight import DEFINING, SERVICE_ORDER, flat_fields
 from pytest_floe.config.problems import Problem, Problems, nearest
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 NAME_REMEDY = "use letters, digits, dot, hyphen and underscore"
 
 
@@ -172,7 +172,7 @@ class Drafting:
 
 def is_name(text: str) -> bool:
     """Tell whether ``text`` can be part of a target's id."""
-    return bool(_NAME.match(text))
+    return bool(re.fullmatch(NAME_PATTERN, text))
 
 
 def _word(node: Node) -> str:
