@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_floe import listing, startup
+from pytest_floe import listing, options, startup
 from pytest_floe.collecting import Collecting
 from pytest_floe.config.problems import ConfigurationProblems, Problem
 from pytest_floe.context import Context
@@ -27,9 +27,6 @@ from pytest_floe.report.building import Outline
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
 from pytest_floe.signals import stopped_by, terminable, undisturbed
-
-#: What pytest does instead of running tests.
-_LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 class Controller:
@@ -52,7 +49,7 @@ class Controller:
     def pytest_sessionstart(self) -> None:
         if self.config.option.collectonly:
             self._list()
-        if _only_lists(self.config):
+        if options.only_lists(self.config.option):
             return
         self.options = startup.read_options(self.config)
         self._cleanup.enter_context(terminable())
@@ -160,7 +157,7 @@ class Controller:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        if _only_lists(self.config) and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        if options.only_lists(self.config.option) and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         if self.gathering:
             with undisturbed():
@@ -183,7 +180,7 @@ class Controller:
         """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""
         assert self.gathering  # noqa: S101 - for the type checker
         if early:
-            self.context.evidence.end_workers()
+            self.context.evidence.end_workers(early)
         if self.execution:
             self.execution.close(early or "the session ended")
         self.report = self.gathering.report(early or self._why_missing())
@@ -228,10 +225,6 @@ class Listing:
 
     def pytest_report_collectionfinish(self) -> list[str]:
         return ["", *listing.origins(self.context.targets)]
-
-
-def _only_lists(config: pytest.Config) -> bool:
-    return any(getattr(config.option, name, False) for name in _LISTINGS)
 
 
 def _flattened(result: PreflightResult) -> list[tuple[str, str]]:

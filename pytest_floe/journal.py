@@ -67,8 +67,9 @@ class Evidence:
         finally:
             (self.folder / f"worker-{pid}.json").unlink(missing_ok=True)
 
-    def end_workers(self) -> None:
+    def end_workers(self, why: str) -> None:
         """Tell all workers to end, and wait until they have cleaned up, at most ENDING_SECONDS."""
+        self._write("ending.json", why)
         until = time.monotonic() + ENDING_SECONDS
         told: set[int] = set()
         while (working := self._working()) and time.monotonic() < until:
@@ -76,6 +77,11 @@ class Evidence:
                 os.kill(pid, signal.SIGTERM)
             told |= working
             time.sleep(0.05)
+
+    def ending(self) -> str | None:
+        """Return why the controller ends its workers, if it does."""
+        path = self.folder / "ending.json"
+        return str(json.loads(path.read_text())) if path.exists() else None
 
     def _working(self) -> set[int]:
         pids = {int(path.stem.removeprefix("worker-")) for path in self.folder.glob("worker-*.json")}

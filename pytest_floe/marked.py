@@ -47,6 +47,6 @@ def _meaning(error: BaseException, *, reached: bool) -> Finding:
         return Finding("incomplete.not_run", f"skipped: {error}")
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return Finding("operate.failed", describe(error))
-    if isinstance(error, Exception):
+    if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
         return diagnose(error, reached=reached)
     return Finding("incomplete.check_broken", describe(error))

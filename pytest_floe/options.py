@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 _ASKED_FOR = pytest.StashKey[list[str]]()
+_LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "showmarkers", "cacheshow", "help", "version")
 BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
 
 TIMEOUT_RANGE = (1.0, 300.0)
@@ -90,6 +92,11 @@ def read(config: pytest.Config) -> Options:
 def only_preflight(config: pytest.Config) -> bool:
     """Tell whether the user named no paths, so that nothing but preflight checks is to be collected."""
     return config.args_source is not pytest.Config.ArgsSource.ARGS
+
+
+def only_lists(given: argparse.Namespace) -> bool:
+    """Tell whether pytest was told to show something instead of running tests."""
+    return any(getattr(given, name, False) for name in _LISTINGS)
 
 
 def narrow_paths(config: pytest.Config) -> None:

@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Move an earlier report aside before anything can go wrong; what keeps it there is told when the run starts."""
     given = early_config.known_args_namespace
-    if given.floe_env is None or given.floe_plan or given.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
+    if given.floe_env is None or given.floe_plan or options.only_lists(given) or _in_worker():
         return
     from pytest_floe import startup  # noqa: PLC0415 - as above
 
@@ -76,3 +76,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def probe() -> Probe:
     """The probe of a test marked `preflight`; overridden where such tests run."""
     pytest.skip(_OFF)
+
+
+def _in_worker() -> bool:
+    return "PYTEST_XDIST_WORKER" in os.environ

@@ -46,6 +46,6 @@ class Worker:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         with undisturbed():
-            self.execution.close(self._stopped or "the session ended")
+            self.execution.close(self.context.evidence.ending() or self._stopped or "the session ended")
         self._cleanup.close()
         return (yield)

@@ -1,0 +1,137 @@
+"""The kind `lab`: a service whose behaviour a test can choose. This text becomes the conftest.py of a run."""
+
+import contextlib
+import ctypes
+import logging
+import os
+import threading
+import time
+import warnings
+from pathlib import Path
+
+from pytest_floe import Plan, Secret, Settings, check, setting
+
+
+class LabSettings(Settings):
+    """``behave`` names a function below; ``folder`` is where checks leave traces, and wait for those of others."""
+
+    behave: str = setting("ok", "what the service does")
+    password: Secret | None = setting(None, "sign in with this", env=("LAB_PASSWORD",))
+    database: str | None = setting(None, "a name")
+    folder: str = setting("traces", "traces of what ran")
+    me: str = setting("", "name of the trace")
+
+
+def ok(settings, probe):
+    with probe.step("operate"):
+        pass
+
+
+def fail(settings, probe):
+    with probe.step("authorize.write"):
+        probe.fail("authorize.denied", "no grant for you", "INSERT on lab")
+
+
+def warn(settings, probe):
+    probe.warn("config.object_not_given", "no object", "lab.object")
+
+
+def slow(settings, probe):
+    with probe.step("operate"):
+        time.sleep(0.05)
+
+
+def hang(settings, probe):
+    with probe.step("operate"):
+        trace(settings, "hangs")
+        threading.Event().wait()
+
+
+def unreachable(settings, probe):
+    probe.reached = False
+    with probe.step("connect"):
+        threading.Event().wait()
+
+
+def hold_the_interpreter(settings, probe):
+    with probe.step("operate.query"):
+        trace(settings, "holds")
+        ctypes.PyDLL(None).sleep(1000)
+
+
+def die(settings, probe):
+    with probe.step("operate"):
+        os._exit(0)
+
+
+def leave_process(settings, probe):
+    raise SystemExit(0)
+
+
+def nothing(settings, probe):
+    with probe.step("driver"):
+        probe.ok("trust me")
+
+
+def raise_error(settings, probe):
+    with probe.step("authenticate"):
+        raise ConnectionError(f"cannot log in at postgresql://floe:{settings.password.get_secret_value()}@lab/db")
+
+
+def meet(settings, probe):
+    """Wait until three checks are at it."""
+    with probe.step("operate"):
+        while len(list(Path(settings.folder).glob("*.meets"))) < 3:
+            trace(settings, "meets")
+            time.sleep(0.01)
+
+
+def create(settings, probe):
+    """Leave a canary, then hang."""
+    canary = Path(settings.folder) / probe.canary_name("file")
+    kept = probe.canary(str(canary), lambda: canary.unlink(missing_ok=True))
+    with probe.step("operate.write"):
+        Path(settings.folder).mkdir(exist_ok=True)
+        canary.write_text(probe.signature)
+        kept.made()
+    hang(settings, probe)
+
+
+def undeletable(settings, probe):
+    kept = probe.canary("floe-preflight-stays", lambda: 1 / 0)
+    with probe.step("operate.write"):
+        kept.made()
+
+
+def third_time(settings, probe):
+    with probe.step("operate"):
+        if len(list(Path(settings.folder).glob(f"{settings.me}.*.ran"))) < 3:
+            probe.fail("operate.not_ready", "starting up")
+
+
+def tell_everything(settings, probe):
+    """Put the password where careless software puts passwords."""
+    password = settings.password.get_secret_value()
+    print(f"printed {password}")
+    logging.getLogger("lab.sdk").debug("logged %s", {"Authorization": password})
+    warnings.warn(f"warned of {password}", stacklevel=1)
+    probe.fact(password=password, nested={"in": [password]})
+    probe.warn("latency.slow", f"noticed {password}")
+    with contextlib.suppress(KeyError), probe.step("authenticate"):
+        probe.fail("authenticate.rejected", f"rejected {password!r}", f"user with {password}")
+
+
+def trace(settings, what):
+    Path(settings.folder).mkdir(exist_ok=True)
+    (Path(settings.folder) / f"{settings.me}.{what}").write_text(str(os.getpid()))
+
+
+@check("lab", "lab", settings=LabSettings, plan=lambda settings: Plan(endpoint=f"lab:{settings.behave}"))
+def verify(settings, probe):
+    if settings.behave == "nothing":
+        return nothing(settings, probe)
+    with probe.step("connect"):
+        probe.reached = True
+        trace(settings, f"{time.monotonic_ns()}.ran")
+    globals()[settings.behave](settings, probe)
+    probe.ok("works")

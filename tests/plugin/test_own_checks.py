@@ -1,0 +1,305 @@
+"""Tests marked `preflight` end in the report like built-in checks."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+KAFKA = """
+    import asyncio, threading, unittest
+    import pytest
+
+    @pytest.fixture
+    def broken():
+        raise RuntimeError("no broker to prepare")
+
+    @pytest.fixture
+    def untidy():
+        yield
+        raise RuntimeError("cannot tidy up")
+"""
+
+
+@pytest.fixture
+def kafka(lab):
+    """Return ``write(tests)``, which puts marked tests where the ini list `floe_checks` says."""
+    lab.services("ok")
+    lab.pytester.makeini("[pytest]\nfloe_checks = own\naddopts = --strict-markers\n")
+
+    def write(tests):
+        (lab.path / "own").mkdir(exist_ok=True)
+        (lab.path / "own/test_kafka.py").write_text(textwrap.dedent(KAFKA) + textwrap.dedent(tests))
+        return lab
+
+    return write
+
+
+def test_a_green_one(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka", remediation="start the broker")
+        def test_topic(probe):
+            with probe.step("connect"):
+                probe.reached = True
+            probe.ok("3 partitions")
+
+        def test_ordinary():
+            assert False, "not a preflight check"
+    """)
+
+    assert lab.run().ret == 0
+    assert lab.report()["expected"] == ["prod-lab-a", "prod-kafka-topic"]
+    topic = lab.checks()["topic"]
+    assert (topic.status, topic.message) == ("ok", "3 partitions")
+    assert [step["name"] for step in topic.details["steps"]] == ["connect"]
+    assert topic.details["scope"] == "read-only"
+    assert topic.details["endpoint"] == "own/test_kafka.py::test_topic"
+
+
+@pytest.mark.parametrize(
+    ("body", "cause", "message", "remedy"),
+    [
+        ("assert 2 == 3", "operate.failed", "assert 2 == 3", "start the broker"),
+        ("raise ConnectionRefusedError(111, 'no')", "connect.refused", "no", "start the broker"),
+        (
+            "probe.fail('authorize.denied', 'may not', 'READ on topic x')",
+            "authorize.denied",
+            "may not",
+            "grant READ on topic x",
+        ),
+        ("pytest.fail('down')", "operate.failed", "down", "start the broker"),
+        ("pytest.skip('later')", "incomplete.not_run", "skipped: later", "pytest --floe-env=prod --floe-check=kafka"),
+        ("pytest.xfail('known')", "incomplete.not_run", "skipped: known", "--floe-check=kafka"),
+        ("raise SystemExit(0)", "incomplete.check_broken", "SystemExit", "report the defect"),
+        ("pytest.exit('bye', returncode=0)", "incomplete.check_broken", "bye", "report the defect"),
+    ],
+    ids=["assert", "refused", "finding", "fail", "skip", "xfail", "exit", "pytest.exit"],
+)
+def test_what_it_raises_is_a_finding(kafka, body, cause, message, remedy):
+    lab = kafka(f"""
+        @pytest.mark.preflight("kafka", remediation="start the broker")
+        def test_topic(probe):
+            {body}
+    """)
+
+    assert lab.run().ret == 1
+    topic = lab.checks()["topic"]
+    assert (topic.status, topic.cause) == ("error", cause)
+    assert message in topic.message
+    assert remedy in topic.remediation
+
+
+@pytest.mark.parametrize(
+    ("decorator", "arguments", "cause"),
+    [
+        ("@pytest.mark.skipif(True, reason='not today')", "", "incomplete.not_run"),
+        ("@pytest.mark.skip", "", "incomplete.not_run"),
+        ("@pytest.mark.xfail(run=False)", "", "incomplete.not_run"),
+        ("@pytest.mark.xfail(strict=True)", "", "incomplete.check_broken"),
+        ("", "broken", "incomplete.check_broken"),
+        ("", "untidy", "incomplete.check_broken"),
+        ("", "no_such_fixture", "incomplete.check_broken"),
+    ],
+)
+def test_what_goes_wrong_around_it_is_no_green(kafka, decorator, arguments, cause):
+    lab = kafka(f"""
+        {decorator}
+        @pytest.mark.preflight("kafka")
+        def test_topic({arguments}):
+            pass
+    """)
+
+    assert lab.run().ret == 1
+    assert lab.checks()["topic"].status == "error"
+    assert lab.checks()["topic"].cause == cause
+    assert lab.report()["overall_status"] == "fail"
+
+
+def test_an_expected_failure_is_still_a_failure(kafka):
+    lab = kafka("""
+        @pytest.mark.xfail
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            assert False
+    """)
+
+    assert lab.run().ret == 1
+    assert lab.checks()["topic"].cause == "operate.failed"
+
+
+def test_it_has_a_deadline(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic(probe):
+            with probe.step("operate.consume"):
+                probe.reached = True
+                threading.Event().wait()
+    """)
+
+    assert lab.run("--floe-timeout=1").ret == 1
+    assert lab.checks()["topic"].cause == "timeout"
+    assert lab.checks()["topic"].step == "operate.consume"
+
+
+def test_an_asynchronous_one_is_awaited(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        async def test_topic():
+            await asyncio.sleep(0)
+            assert False, "awaited"
+    """)
+
+    assert lab.run().ret == 1
+    assert "awaited" in lab.checks()["topic"].message
+
+
+def test_one_that_pytest_cannot_put_under_a_deadline_is_not_green(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        class TestTopic(unittest.TestCase):
+            def test_topic(self):
+                pass
+    """)
+
+    assert lab.run().ret == 1
+    assert "plain test function" in lab.checks()["topic"].message
+
+
+def test_same_names_stay_apart(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        @pytest.mark.parametrize("topic", ["orders", "items"])
+        def test_topic(topic):
+            assert topic == "orders"
+
+        @pytest.mark.preflight("lab")
+        def test_a():
+            assert False, "not the target a"
+    """)
+    for folder in ("one", "two"):
+        (lab.path / "own" / folder).mkdir()
+        (lab.path / "own" / folder / "__init__.py").touch()
+        (lab.path / "own" / folder / "test_kafka.py").write_text(
+            "import pytest\n\n@pytest.mark.preflight('kafka')\ndef test_same():\n    assert __file__.count('one')\n"
+        )
+
+    assert lab.run().ret == 1
+    statuses = {name: status for name, status, _ in lab.statuses()}
+    assert statuses == {
+        "a": "ok",
+        "topic[orders]": "ok",
+        "topic[items]": "error",
+        "test_kafka.a": "error",
+        "same": "ok",
+        "test_kafka.same": "error",
+    }
+
+
+def test_deselected_ones_are_missing_and_narrowed_ones_left_out(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            pass
+    """)
+
+    assert lab.run("-k", "lab").ret == 1
+    assert lab.checks()["topic"].cause == "incomplete.not_run"
+    assert lab.run("--floe-check=lab").ret == 0
+    assert lab.report()["scope"]["not_verified"] == ["prod-kafka-topic"]
+    assert lab.run("--floe-check=kafka").ret == 0
+    assert lab.report()["expected"] == ["prod-kafka-topic"]
+
+
+def test_a_service_that_nobody_checks_is_not_green(kafka):
+    lab = kafka("")
+
+    assert lab.run("--floe-check=kafak").ret == 1
+    assert lab.report()["overall_status"] == "fail"
+
+
+def test_what_cannot_be_collected_is_named(kafka):
+    lab = kafka("import no_such_module_here")
+
+    assert lab.run().ret == 1
+    broken = next(check for name, check in lab.checks().items() if "test_kafka" in name)
+    assert "no_such_module_here" in broken.message
+    assert "could not be collected" in lab.checks()["a"].message
+
+
+def test_a_wrong_marker_is_a_usage_error(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka", remidiation="typo")
+        def test_topic():
+            pass
+    """)
+
+    assert lab.run().ret == 4
+
+
+def test_a_missing_folder_of_checks_is_a_configuration_error(lab):
+    lab.services("ok")
+    lab.pytester.makeini("[pytest]\nfloe_checks = nowhere\n")
+
+    assert lab.run().ret == 4
+    assert "nowhere does not exist" in lab.report()["config"]["errors"][0]["message"]
+
+
+def test_without_an_environment_they_are_skipped(lab):
+    test = lab.pytester.makepyfile("import pytest\n@pytest.mark.preflight('kafka')\ndef test_topic(probe): 1 / 0\n")
+    result = lab.pytester.runpytest_inprocess(str(test), "--strict-markers", "-rs")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*preflight checks run with --floe-env=NAME only*"])
+
+
+def test_the_probe_is_for_marked_tests(kafka):
+    lab = kafka("def test_ordinary(probe): pass")
+    result = lab.run("own")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the probe fixture is for tests marked @pytest.mark.preflight*"])
+
+
+def test_named_paths_run_beside_all_checks(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            pass
+
+        def test_unasked():
+            assert False
+    """)
+    lab.pytester.makepyfile(test_asked="def test_asked(): pass")
+    result = lab.run("test_asked.py", "-v")
+
+    assert result.ret == 0
+    result.assert_outcomes(passed=3, deselected=1)
+    assert lab.report()["expected"] == ["prod-lab-a", "prod-kafka-topic"]
+
+
+def test_a_kind_can_come_from_an_installed_package(lab):
+    package = lab.path / "site"
+    info = package / "floe_kafka-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: floe-kafka\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pytest_floe.checks]\nkafka = floe_kafka\n")
+    (package / "floe_kafka.py").write_text(
+        textwrap.dedent("""
+            from pytest_floe import Plan, Settings, check, setting
+
+            class Kafka(Settings):
+                topic: str = setting("t", "topic")
+
+            @check("streaming", "kafka", settings=Kafka, plan=lambda settings: Plan(endpoint=settings.topic))
+            def verify(settings, probe):
+                with probe.step("connect"):
+                    probe.ok(f"topic {settings.topic}")
+        """)
+    )
+    (lab.path / "conftest.py").write_text("")
+    target = {"service": "streaming", "kind": "kafka", "topic": "orders"}
+    lab.configure({"environments": {"prod": {"targets": [target]}}})
+    result = lab.run_apart(PYTHONPATH=str(package))
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert lab.checks()["kafka"].message == "topic orders"
+    assert Path(lab.report()["config"]["path"]).name == "floe.yaml"

@@ -1,0 +1,105 @@
+"""Each check runs exactly once, beside the others, under its own deadline."""
+
+import pytest
+
+
+def test_all_checks_run_at_the_same_time_each_once(lab):
+    lab.services("meet", "meet", "meet")
+
+    assert lab.run("--floe-timeout=20").ret == 0
+    assert [lab.runs(name) for name in "abc"] == [1, 1, 1]
+
+
+def test_output_is_in_the_order_of_the_configuration(lab):
+    lab.services("slow", "fail", "ok")
+    result = lab.run("-v")
+
+    result.stdout.re_match_lines_random([r".*test_service\[prod-lab-a\] PASSED.*"])
+    result.stdout.fnmatch_lines(["*prod-lab-a*", "*prod-lab-b*FAILED*", "*prod-lab-c*", "*NOT READY*1 error, 2 ok*"])
+    assert list(lab.checks()) == ["a", "b", "c"]
+
+
+def test_reordered_items_do_not_reorder_the_report(lab):
+    lab.services("ok", "fail", "ok")
+    lab.pytester.syspathinsert()
+    lab.pytester.makepyfile(shuffle="def pytest_collection_modifyitems(items): items.reverse()")
+    result = lab.run("-v", "-p", "shuffle")
+
+    result.stdout.fnmatch_lines(["*prod-lab-c*PASSED*", "*prod-lab-b*FAILED*", "*prod-lab-a*PASSED*"])
+    assert list(lab.checks()) == ["a", "b", "c"]
+
+
+def test_a_hanging_check_times_out_in_its_step_and_holds_up_nobody(lab):
+    lab.services("hang", "ok")
+
+    assert lab.run("--floe-timeout=1").ret == 1
+    hung = lab.checks()["a"]
+    assert (hung.cause, hung.step) == ("timeout", "operate")
+    assert hung.details["steps"][-1]["outcome"] == "abandoned"
+    assert lab.checks()["b"].status == "ok"
+
+
+def test_hanging_before_tcp_connects_is_a_matter_of_the_network(lab):
+    lab.services("unreachable")
+    lab.run("--floe-timeout=1")
+
+    assert lab.statuses() == [("a", "error", "connect.timeout")]
+    assert lab.checks()["a"].step == "connect"
+
+
+def test_what_an_abandoned_check_created_is_removed(lab):
+    lab.services("create")
+    lab.run("--floe-timeout=1")
+
+    assert lab.statuses() == [("a", "error", "timeout")]
+    assert not list(lab.path.glob("traces/floe-preflight-*"))
+
+
+def test_what_cannot_be_removed_is_an_error_by_name(lab):
+    lab.services("undeletable")
+
+    assert lab.run().ret == 1
+    assert lab.checks()["a"].cause == "operate.not_removed"
+    assert "floe-preflight-stays" in lab.checks()["a"].remediation
+    assert "floe-preflight-stays (ZeroDivisionError" in lab.checks()["a"].details["left_behind"][0]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+def test_a_check_that_never_releases_the_interpreter_is_ended(lab, workers):
+    lab.services("ok", "hold_the_interpreter")
+    result = lab.run_apart("--floe-timeout=1", *workers)
+
+    assert result.returncode == (1 if workers else -9)
+    held = lab.checks()["b"]
+    assert (held.status, held.cause, held.step) == ("error", "timeout", "operate.query")
+    assert "NOT READY" in result.stdout + result.stderr
+    if workers:
+        assert lab.checks()["a"].status == "ok"
+
+
+@pytest.mark.parametrize("status", ["os._exit(0)", "SystemExit"])
+def test_a_check_that_ends_the_process_is_not_green(lab, status):
+    lab.services("die" if status == "os._exit(0)" else "leave_process", "ok")
+    lab.run_apart()
+
+    assert lab.report()["overall_status"] == "fail"
+    expected = "incomplete.worker_crashed" if status == "os._exit(0)" else "incomplete.check_broken"
+    assert lab.checks()["a"].cause == expected
+
+
+def test_waiting_retries_what_may_become_ready(lab):
+    lab.services("third_time", "fail")
+    result = lab.run("--floe-wait=30")
+
+    assert lab.statuses() == [("a", "ok", None), ("b", "error", "authorize.denied")]
+    assert lab.checks()["a"].details["attempts"] == lab.runs("a") == 3
+    assert lab.runs("b") == 1
+    result.stdout.fnmatch_lines(["*lab a*ready after 3 attempts*"])
+
+
+def test_without_waiting_nothing_is_retried(lab):
+    lab.services("third_time")
+    lab.run()
+
+    assert lab.runs("a") == 1
+    assert lab.statuses() == [("a", "error", "operate.not_ready")]

@@ -1,0 +1,156 @@
+"""No secret in anything that is written, whatever the flags."""
+
+import base64
+import html
+import json
+import urllib.parse
+
+import pytest
+
+from pytest_floe.encodings import encodings
+from pytest_floe.secrets import Scrubber
+
+#: One that every encoding has to touch.
+SENTINEL = "S3ntinel/+%40&<x>\"q'\\ü ö;=?#end"
+FLAGS = (
+    *("-l", "--tb=long", "-vv", "-rA", "-o", "log_cli=true", "--log-level=debug"),
+    *("-o", "log_file=run.log", "-o", "log_file_level=debug", "--junitxml=junit.xml"),
+    *("--html=page.html", "--self-contained-html", "--setup-show"),
+)
+CARELESS = """
+import os
+import pytest
+
+PASSWORD = os.environ["LAB_TOKEN"]
+
+@pytest.mark.preflight("kafka", remediation=f"use {PASSWORD}")
+@pytest.mark.parametrize("password", [PASSWORD])
+def test_broker(probe, password, record_property):
+    record_property("password", password)
+    dsn = {"user": "floe", "nested": [password.encode(), password]}
+    print(dsn)
+    with probe.step("authenticate"):
+        assert dsn == {"user": password}, f"cannot log in with {password}"
+
+@pytest.mark.preflight("kafka")
+def test_driver(probe):
+    try:
+        raise ValueError(PASSWORD)
+    except ValueError as error:
+        raise RuntimeError(f"amqp://floe:{PASSWORD}@broker/") from error
+"""
+
+
+@pytest.fixture
+def careless(lab):
+    lab.services("tell_everything", "raise_error", "ok", password="${env:LAB_TOKEN}")
+    lab.pytester.makeini("[pytest]\nfloe_checks = own.py\npython_files = own.py\n")
+    (lab.path / "own.py").write_text(CARELESS)
+    return lab
+
+
+@pytest.mark.parametrize(
+    "more", [("--capture=fd",), ("--capture=no",), ("--capture=tee-sys",), ("-n2",)], ids=lambda more: more[0]
+)
+def test_no_secret_is_written(careless, more):
+    result = careless.run_apart(*FLAGS, *more, LAB_TOKEN=SENTINEL)
+
+    assert result.returncode == 1
+    written = careless.written() | {"stdout": result.stdout, "stderr": result.stderr}
+    assert {"junit.xml", "page.html", "run.log", "preflight-report.html"} <= {
+        path.rpartition("/")[2] for path in written
+    }
+    assert [place for place, text in written.items() if _holds_secret(text)] == []
+
+
+def test_what_is_not_secret_stays(careless):
+    result = careless.run_apart(*FLAGS, "--capture=no", LAB_TOKEN=SENTINEL)
+
+    assert "printed ***" in result.stdout
+    assert "logged {'Authorization': '***'}" in result.stdout
+    assert "postgresql://floe:***@lab/db" in careless.checks()["b"].message
+    assert careless.checks()["broker[***]"].cause == "operate.failed"
+
+
+def _holds_secret(text):
+    core = [SENTINEL[:8], "S3ntinel", base64.b64encode(SENTINEL.encode()).decode()[:12], SENTINEL[-8:]]
+    return any(piece in text for piece in core)
+
+
+def test_a_secret_that_is_also_a_name_leaves_the_report_readable(lab):
+    lab.services("ok", "raise_error", password="${env:LAB_TOKEN}", database="dagster")
+    result = lab.run_apart(LAB_TOKEN="dagster")
+
+    assert result.returncode == 1
+    assert lab.checks()["a"].cause == "config.weak_secret"
+    assert "floe:***@lab" in lab.checks()["b"].message
+
+
+@pytest.mark.parametrize("word", ["remediation", "authenticate", "environment", "font-size", "<section"])
+def test_a_secret_that_is_a_word_of_the_report_leaves_it_whole(lab, word):
+    lab.services("ok", password="${env:LAB_TOKEN}")
+    result = lab.run_apart(LAB_TOKEN=word)
+
+    assert result.returncode == 0
+    assert lab.checks()["a"].cause == "config.weak_secret"
+    assert "***" not in (lab.path / "preflight-report/preflight-report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        str,
+        repr,
+        json.dumps,
+        lambda value: json.dumps(json.dumps(value)),
+        lambda value: repr(value.encode()),
+        lambda value: repr([f"\"{value}'"]),
+        html.escape,
+        lambda value: urllib.parse.quote(value, safe=""),
+        lambda value: urllib.parse.quote(value, safe="").lower(),
+        urllib.parse.quote_plus,
+        lambda value: urllib.parse.urlencode({"password": value}),
+        lambda value: base64.b64encode(f"user:{value}".encode()).decode(),
+        lambda value: base64.urlsafe_b64encode(f"us:{value}:x".encode()).decode(),
+        lambda value: " ".join(value.split()),
+        lambda value: json.dumps({"dsn": f"postgresql://u:{value}@h"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "secret", ["plain-secret-1", "a/b+c d%e&f", "quo\"te'd\\back", "two  spaces\tand tab", "ümläut-€"]
+)
+def test_every_encoding_is_recognised(encode, secret):
+    scrubber = Scrubber()
+    scrubber.add(secret)
+    encoded = encode(secret)
+    if encoded == encoded.lower() or "%" not in encoded:
+        scrubbed = scrubber.scrub(f"before {encoded} after")
+        assert scrubber.leaks(encoded)
+        assert not any(form in scrubbed for form in encodings(secret))
+
+
+def test_what_is_left_of_a_shortened_secret_is_masked():
+    scrubber = Scrubber()
+    scrubber.add("a-very-long-secret-of-the-lab")
+
+    assert scrubber.scrub("token='a-very-long-se...t-of-the-lab' ...") == "token='***...***' ..."
+    assert scrubber.scrub("ends in a-very-lon") == "ends in ***"
+    assert scrubber.scrub("a very short story ... of the lab") == "a very short story ... of the lab"
+
+
+def test_lines_of_a_key_are_masked_one_by_one():
+    scrubber = Scrubber()
+    scrubber.add("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END KEY-----\n")
+
+    assert "MIIEvQIB" not in scrubber.scrub("  MIIEvQIBADANBgkqhkiG9w0  ")
+
+
+def test_a_weak_secret_is_masked_between_words_only():
+    scrubber = Scrubber()
+    scrubber.declare_public(["my-warehouse-1"])
+    scrubber.add("pass")
+    scrubber.add("warehouse")
+
+    assert scrubber.is_weak("warehouse")
+    assert scrubber.scrub("pass the passport of my warehouse") == "*** the passport of my ***"
+    assert scrubber.scrub_data({"bucket": "my-warehouse-1"}) == {"bucket": "my-warehouse-1"}

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM clean up and report."""
+
+import os
+import signal
+
+import pytest
+
+from tests.plugin.conftest import WITHIN
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGINT, 2, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")], ids=["INT", "TERM"]
+)
+def test_a_stopped_run_removes_canaries_and_reports(lab, workers, number, status, said):
+    lab.services("ok", "create")
+    process = lab.start(*workers)
+    lab.wait_for_trace("b.hangs")
+    os.kill(process.pid, number)
+    out, _ = process.communicate(timeout=WITHIN)
+
+    assert process.returncode == status
+    assert not list(lab.path.glob("traces/floe-preflight-*"))
+    assert lab.report()["overall_status"] == "fail"
+    assert lab.checks()["a"].status == "ok"
+    stopped = lab.checks()["b"]
+    assert (stopped.cause, stopped.message) == ("incomplete.not_run", f"stopped by {said}, in step operate")
+    assert "NOT READY" in out
+
+
+def test_a_killed_session_leaves_a_report_that_fails(lab):
+    lab.services("ok", "hang", "ok")
+    process = lab.start()
+    lab.wait_for_trace("b.hangs")
+    process.kill()
+    _, err = process.communicate(timeout=WITHIN)
+
+    assert lab.report()["overall_status"] == "fail"
+    assert lab.checks()["b"].cause == "incomplete.worker_crashed"
+    assert lab.checks()["b"].step == "operate"
+    assert "NOT READY" in err
