@@ -116,7 +116,7 @@ class _Reading:
 
     def targets(self, defaults: Nodes, own: Nodes, where: str) -> tuple[Target, ...]:
         """Return the targets; raises ConfigurationProblems with all mistakes."""
-        kinds = registry.kinds()
+        kinds = _kinds()
         for layer in (defaults, own):
             find_mistakes(layer, kinds, self.problems)
         defaults, own = self._with_types(defaults, kinds), self._with_types(own, kinds)
@@ -165,6 +165,15 @@ class _Reading:
         if self.problems.at(node.where):
             return {}
         return artifacts.read(self.resolver.folder / path, self.resolver.environ, {*defaults, *own}, self.problems)
+
+
+def _kinds() -> dict[str, str]:
+    try:
+        return registry.kinds()
+    except Exception as error:  # whatever a plug-in's module raises
+        said = f"a plug-in can't be loaded ({type(error).__name__}: {error})"
+        problem = Problem(f"entry points {registry.ENTRY_POINTS}", said, "correct or uninstall it")
+        raise ConfigurationProblems([problem]) from error
 
 
 def _is_text(node: Node | None) -> bool:

@@ -1,9 +1,11 @@
 """Bad input: each mistake has place, value and remedy, and all of them are said at once."""
 
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
+from pytest_floe import registry
 from pytest_floe.config import loading
 from pytest_floe.config.problems import ConfigurationProblems
 from tests.config.conftest import Project
@@ -161,6 +163,13 @@ def test_no_file_at_all_says_how_to_get_one() -> None:
         ConfigurationProblems, match=r"create it with environments\.prod, name another by --floe-config"
     ):
         loading.load(None, "prod", {})
+
+
+def test_a_plug_in_that_can_not_be_imported(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("kafka", "a_module_that_is_not_there", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda **_: EntryPoints([broken]))
+    said = project.mistake("environments: {prod: {compute_type: duckdb}}")
+    assert "a plug-in can't be loaded (ModuleNotFoundError: No module named 'a_module_that_is_not_there')" in said
 
 
 def test_targets_come_dependencies_first(project: Project) -> None:
