@@ -39,7 +39,7 @@ _CAUSES = (
 class DuckDBSettings(Settings):
     """Which database to open, and how. Without a path it is in memory."""
 
-    path: str = setting(MEMORY, "File of the database, or :memory:.")
+    path: str = setting(MEMORY, "File of the database; in memory (:memory:) if not given.")
     read_only: bool = setting(False, "Open the file for reading, as a workload does that shares it.")
     memory_limit: str | None = setting(None, "Upper limit of DuckDB's memory, such as 4GB.")
     extensions: tuple[Annotated[str, Field(pattern=r"^\w+$")], ...] = setting(

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from platformdirs import user_cache_path
 from pydantic import ValidationError
 from pytest_floe.checks.duckdb import DuckDBSettings, plan
 
 from pytest_floe import canary
 from tests.checks.conftest import RunCheck
+from tests.servers.environment import alone
 
 NOBODY = 65534
 NEWER_VERSION = "2.0.0"
@@ -57,11 +57,10 @@ def without_privileges() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def newer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database written by a DuckDB that is newer than the one under test."""
-    home = user_cache_path("pytest-floe") / f"duckdb-{NEWER_VERSION}"
-    if not home.is_dir():
+    with alone(f"duckdb-{NEWER_VERSION}") as home:
         command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(home), f"duckdb=={NEWER_VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
+        done = None if home.is_dir() else subprocess.run(command, capture_output=True, text=True, check=False)
+        if done and done.returncode:
             pytest.skip(f"duckdb {NEWER_VERSION} could not be installed: {done.stderr[-300:]}")
     file = tmp_path_factory.mktemp("newer") / "newer.duckdb"
     script = f"import duckdb; duckdb.connect({str(file)!r}).execute('CREATE TABLE t AS SELECT 1')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import subprocess
 import sys
@@ -19,19 +20,32 @@ from platformdirs import user_cache_path
 READY_WITHIN = 60.0
 
 
+@contextmanager
+def alone(name: str) -> Iterator[Path]:
+    """Return the folder ``name`` of the cache, while no other test session is making it."""
+    cache = user_cache_path("pytest-floe", ensure_exists=True)
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield cache / name
+
+
 def environment(name: str, *requirements: str) -> Path:
     """Return the folder of an environment that holds ``requirements``, made on first use, or skip with pip's reason."""
-    home = user_cache_path("pytest-floe") / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
-    made = home / "made"
-    if made.is_file() and made.read_text() == "\n".join(requirements):
-        return home
+    with alone(f"{name}-python{sys.version_info.major}.{sys.version_info.minor}") as home:
+        made = home / "made"
+        if not made.is_file() or made.read_text() != "\n".join(requirements):
+            make(home, requirements)
+            made.write_text("\n".join(requirements))
+    return home
+
+
+def make(home: Path, requirements: tuple[str, ...]) -> None:
+    """Make a virtual environment, or skip with pip's reason."""
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
     command = [home / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"pip could not install {' '.join(requirements)}: {done.stderr[-300:]}")
-    made.write_text("\n".join(requirements))
-    return home
 
 
 @contextmanager

@@ -26,9 +26,8 @@ import jwt
 import pytest
 import trino.dbapi
 import trustme
-from platformdirs import user_cache_path
 
-from tests.servers.environment import free_port
+from tests.servers.environment import alone, free_port
 
 VERSION = "476"
 NEEDED_JAVA = 24
@@ -137,17 +136,13 @@ def find_java() -> Path:
 
 def install() -> Path:
     """Return the folder of an unpacked Trino, downloaded by Maven on first use."""
-    home = user_cache_path("pytest-floe") / f"trino-{VERSION}"
-    if home.is_dir():
-        return home
-    maven = shutil.which("mvn")
-    if not maven:
-        pytest.skip(f"Trino is not in {home}, and there is no mvn to download it")
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent) as folder:
-        unpacked = unpack(download(maven, Path(folder)), Path(folder))
+    with alone(f"trino-{VERSION}") as home:
         if not home.is_dir():
-            unpacked.rename(home)
+            maven = shutil.which("mvn")
+            if not maven:
+                pytest.skip(f"Trino is not in {home}, and there is no mvn to download it")
+            with tempfile.TemporaryDirectory(dir=home.parent) as folder:
+                unpack(download(maven, Path(folder)), Path(folder)).rename(home)
     return home
 
 
