@@ -109,6 +109,8 @@ def _cause_of(error: BaseException, *, reached: bool) -> str | None:  # noqa: PL
         return "operate.unexpected_response"
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return _ERRNOS[error.errno]
+    if isinstance(error, AssertionError):
+        return "operate.failed"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "operate.unexpected_response"
     return None

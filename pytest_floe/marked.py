@@ -45,7 +45,7 @@ def _meaning(error: BaseException, *, reached: bool) -> Finding:
     """Return what the exception of a marked test says of the service."""
     if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         return Finding("incomplete.not_run", f"skipped: {error}")
-    if isinstance(error, AssertionError | pytest.fail.Exception):
+    if isinstance(error, pytest.fail.Exception):
         return Finding("operate.failed", describe(error))
     if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
         return diagnose(error, reached=reached)

@@ -33,15 +33,19 @@ def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
 
 
 def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
-    """Yield owner and attribute of each stream that pytest leads to the terminal; it offers no other filter."""
+    """Yield owner and attribute of each stream that leads past pytest's reports; it offers no other filter.
+
+    Also where output is captured: while a live log line is shown, capturing is off for all threads.
+    """
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         yield reporter._tw, "_file"  # noqa: SLF001
-    if config.option.capture == "no":
-        yield from ((sys, "stdout"), (sys, "stderr"))
-    if config.option.capture == "tee-sys":
-        capturing = config.pluginmanager.getplugin("capturemanager")._global_capturing  # noqa: SLF001
-        yield from ((capturing.out.tmpfile, "_other"), (capturing.err.tmpfile, "_other"))
+    yield from ((sys, "stdout"), (sys, "stderr"))
+    capturing = config.pluginmanager.getplugin("capturemanager")._global_capturing  # noqa: SLF001
+    for captured in (capturing.out, capturing.err):
+        stream = getattr(captured, "syscapture", captured)
+        owners = ((stream, "_old"), (getattr(stream, "tmpfile", None), "_other"))  # the latter of --capture=tee-sys
+        yield from ((owner, name) for owner, name in owners if hasattr(owner, name))
 
 
 def scrub_report(report: pytest.TestReport | pytest.CollectReport, scrubber: Scrubber) -> None:

@@ -52,7 +52,7 @@ def test_stopping_at_a_failure_cleans_up_in_workers(lab):
     lab.services("create", "fail")
     (lab.path / "traces").mkdir()
     conftest = lab.path / "conftest.py"
-    waiting = "def fail(settings, probe):\n    while not Path(settings.folder, 'a.hangs').exists():\n        time.sleep(0.01)\n"
+    waiting = "def fail(settings, probe):\n    while not Path('traces/a.hangs').exists():\n        time.sleep(0.01)\n"
     conftest.write_text(conftest.read_text().replace("def fail(settings, probe):\n", waiting))
     result = lab.run_apart("-n2", "-x")
 
