@@ -160,9 +160,8 @@ def _take_warehouse(session: Session, settings: SnowflakeSettings, probe: Probe)
         probe.warn("config.object_not_given", "no warehouse is given, so no query was run", "snowflake.warehouse")
         return False
     name = identifier(settings.warehouse)
-    with probe.step(
-        "authorize.warehouse", session.explain(subject=f"USAGE on WAREHOUSE {name} to role {session.role}")
-    ):
+    grant = f"USAGE on WAREHOUSE {name} to role {session.role}"
+    with probe.step("authorize.warehouse", session.explain(grant=grant, place=f"WAREHOUSE {name}, or {grant}")):
         state = _find_warehouse(session, name, probe)
         session.run(f"USE WAREHOUSE {quoted(name)}")
     probe.fact(warehouse_state=state)
@@ -170,7 +169,8 @@ def _take_warehouse(session: Session, settings: SnowflakeSettings, probe: Probe)
         message = f"warehouse {name} is {state.lower()}, so no query was run on it"
         probe.warn("operate.suspended", message, f"set snowflake.resume_warehouse, or ALTER WAREHOUSE {name} RESUME")
         return False
-    with probe.step("operate.query", session.explain()):
+    grant = f"OPERATE on WAREHOUSE {name} to role {session.role}"
+    with probe.step("operate.query", session.explain(grant=grant, place=f"WAREHOUSE {name}")):
         if state in _ASLEEP:
             session.run(f"ALTER WAREHOUSE {quoted(name)} RESUME IF SUSPENDED")
         scratch_table.expect_thousand(session.run("SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 1000))"))
@@ -194,8 +194,9 @@ def _see_schema(session: Session, settings: SnowflakeSettings, probe: Probe) -> 
         ("authorize.database", f"DATABASE {quoted(database)}", f"USE DATABASE {quoted(database)}"),
         ("authorize.schema", f"SCHEMA {settings.place}", f"USE SCHEMA {settings.place}"),
     ):
-        subject = f"{what}, or USAGE on it for role {session.role}"
-        with probe.step(step, session.explain("authorize.read_denied", subject)):
+        grant = f"USAGE on {what} to role {session.role}"
+        place = f"{what}, or USAGE on it for role {session.role}"
+        with probe.step(step, session.explain("authorize.read_denied", grant, place)):
             session.run(use)
     with probe.step("authorize.list", session.explain("authorize.list_denied", f"USAGE on SCHEMA {settings.place}")):
         return [str(row["name"]) for row in session.show(f"SHOW TABLES IN SCHEMA {settings.place}")]

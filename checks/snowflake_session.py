@@ -95,15 +95,20 @@ class Session:
         """Tell whether Snowflake denied a statement."""
         return getattr(error, "errno", None) == _REFUSAL
 
-    def explain(self, refused: str = "authorize.denied", subject: str | None = None) -> Explain:
-        """Return the translation of errors, where a refusal means the cause ``refused`` of the grant ``subject``."""
+    def explain(self, refused: str = "authorize.denied", grant: str | None = None, place: str | None = None) -> Explain:
+        """Return the translation of errors, where a refusal means the cause ``refused`` and asks for ``grant``.
+
+        ``place`` is what any other fault is about, if not the login.
+        """
 
         def translate(error: Exception) -> Finding | None:
             if not isinstance(getattr(error, "errno", None), int):
                 return None
             text = " ".join(str(error).split())[:300]
-            cause = refused if self.is_refusal(error) else _cause(error, text)
-            return Finding(cause, text, subject or self._login) if cause else None
+            if self.is_refusal(error):
+                return Finding(refused, text, grant or self._login)
+            cause = _cause(error, text)
+            return Finding(cause, text, place or self._login) if cause else None
 
         return translate
 
@@ -156,6 +161,7 @@ def _limits(sdk: ModuleType, settings: SnowflakeSettings, seconds: int) -> dict[
         return dict.fromkeys(names, seconds) | {
             "retry_max_attempts": 1,
             "logout_total_timeout_seconds": _LOGOUT_SECONDS,
+            "platform_detection_timeout_seconds": 0,  # for telemetry it would ask the cloud's metadata service
             "enable_server_session_keep_alive_auto_detection": False,
             "custom_root_store_path": settings.ca_file and str(settings.ca_file),
         }

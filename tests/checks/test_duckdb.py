@@ -160,6 +160,15 @@ def test_a_file_of_another_user(run_check: RunCheck, shared_folder: Path, mode: 
     assert (outcome.cause, outcome.subject) == (cause, f"{right} on file {file}")
 
 
+def test_a_file_that_may_only_be_read_is_enough_to_read(run_check: RunCheck, shared_folder: Path) -> None:
+    file = shared_folder / "shop.duckdb"
+    duckdb.connect(str(file)).close()
+    file.chmod(0o444)
+    shared_folder.chmod(0o555)
+    with without_privileges():
+        assert run_check("duckdb", path=str(file), read_only=True).status == "ok"
+
+
 @pytest.mark.parametrize("settings", [{}, {"read_only": True}, {"write": True}], ids=["open", "read", "write"])
 def test_a_file_that_another_process_has_opened(run_check: RunCheck, database: Path, settings: dict[str, bool]) -> None:
     script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"

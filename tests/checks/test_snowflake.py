@@ -97,12 +97,19 @@ def test_a_suspended_warehouse_stays_suspended(account: Account, write: bool) ->
     assert outcome.probe.current_step == "authorize.list"
 
 
-def test_a_suspended_warehouse_is_resumed_if_that_is_allowed(account: Account) -> None:
+@pytest.mark.parametrize("warehouse", ["SLEEPER", "DEEP_SLEEPER"], ids=["by a query", "by a statement"])
+def test_a_suspended_warehouse_is_resumed_if_that_is_allowed(account: Account, warehouse: str) -> None:
     try:
-        assert account.check("reader", warehouse="SLEEPER", resume_warehouse=True).status == "ok"
-        assert account.server.state("SLEEPER") == "STARTED"
+        assert account.check("reader", warehouse=warehouse, resume_warehouse=True).status == "ok"
+        assert account.server.state(warehouse) == "STARTED"
     finally:
-        account.server.run("ALTER WAREHOUSE SLEEPER SUSPEND")
+        account.server.run(f"ALTER WAREHOUSE {warehouse} SUSPEND")
+
+
+def test_a_warehouse_whose_credits_are_spent(account: Account) -> None:
+    outcome = account.check("spender")
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.exhausted", "operate.query")
+    assert outcome.subject == "WAREHOUSE COMPUTE"
 
 
 # Who one is

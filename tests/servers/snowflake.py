@@ -19,21 +19,24 @@ REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connect
 FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
-_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder")
+_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder", "spender")
 PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
 _NOT_HERE = "Object does not exist, or operation cannot be performed."
+_SPENT = "Warehouse 'COMPUTE' cannot be resumed because resource monitor 'M' has exceeded its quota."
 _DENIED = "SQL access control error:\nInsufficient privileges to operate on"
 CONFIG = {
     "passwords": PASSWORDS,
     "roles": ["LOADER", "PUBLIC"],
     "schemas": {DATABASE: [SCHEMA]},
-    "warehouses": {"COMPUTE": "STARTED", "SLEEPER": "SUSPENDED"},
+    "warehouses": {"COMPUTE": "STARTED", "SLEEPER": "SUSPENDED", "DEEP_SLEEPER": "SUSPENDED"},
+    "not_resumed_by_queries": ["DEEP_SLEEPER"],
     "refusals": [
         ("reader", "CREATE", "003001", f"{_DENIED} schema '{SCHEMA}'"),
         ("creator", "INSERT", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("onlooker", "SELECT \\* FROM", "003001", f"{_DENIED} table 'ORDERS'"),
         ("outsider", "USE DATABASE", "002043", _NOT_HERE),
         ("hoarder", "DROP", "003001", f"{_DENIED} table 'SCRATCH'"),
+        ("spender", "SELECT COUNT", "090073", _SPENT),
         ("idler", "USE WAREHOUSE", "003001", f"{_DENIED} warehouse 'COMPUTE'"),
     ],
 }

@@ -32,6 +32,7 @@ class Front:
         self.schemas = config["schemas"]
         self.refusals = config["refusals"]
         self.warehouses = config["warehouses"]
+        self.not_resumed_by_queries = config["not_resumed_by_queries"]
         self.sessions: dict[str, dict[str, Any]] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -92,9 +93,16 @@ class Front:
         if about := WAREHOUSE.match(sql):
             await answer(send, self.warehouse(session, *about.groups()))
             return
-        if NEEDS_COMPUTE.match(sql) and session["warehouse"]:
-            self.warehouses[session["warehouse"]] = "STARTED"
+        if NEEDS_COMPUTE.match(sql) and not self.computes(session["warehouse"]):
+            await answer(send, refusal("000606", "No active warehouse selected in the current session."))
+            return
         await self.pass_on(scope, body, send)
+
+    def computes(self, name: str) -> bool:
+        """Tell whether a query finds the warehouse awake; most are woken by it."""
+        if name and name not in self.not_resumed_by_queries:
+            self.warehouses[name] = "STARTED"
+        return self.warehouses.get(name) != "SUSPENDED"
 
     def warehouse(self, session: dict[str, Any], verb: str, name: str, action: str) -> dict[str, Any]:
         if verb.upper().startswith("SHOW"):
