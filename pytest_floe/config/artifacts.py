@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from pytest_floe import registry
+from pytest_floe.config import display
 from pytest_floe.config.document import Nodes, as_node
 from pytest_floe.config.keys import keys_of
 from pytest_floe.config.problems import Problem, Problems
@@ -111,7 +112,7 @@ def _load(path: Path, problems: Problems) -> _Artifacts | None:
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, str) and version.partition(".")[0] != "1":
         remedy = "use artifacts of version 1.x, or a newer pytest-floe"
-        problems.add(Problem(f"{path.name}: version", f"{version[:40]!r} is unknown", remedy))
+        problems.add(Problem(f"{path.name}: version", f"{display.shown(None, version)} is unknown", remedy))
         return None
     return _validated(data, path.name, problems)
 
@@ -195,7 +196,9 @@ class _Reader:
     def _not_checkable(self, key: str, where: str, value: str, known: Collection[str]) -> Nodes:
         if key not in self.settled:
             remedy = f"set {key} in floe.yaml to what is to be checked (of {', '.join(known)}), or to null"
-            self.problems.add(Problem(f"{self.name}: {where}", f"{value[:40]!r} can't be checked", remedy))
+            self.problems.add(
+                Problem(f"{self.name}: {where}", f"{display.shown(None, value)} can't be checked", remedy)
+            )
         return {}
 
     def _nodes(self, where: str, values: Mapping[str, Any]) -> Nodes:

@@ -41,7 +41,7 @@ class Settling:
                 self.problems.add(_problem(dict(detail), node, node.where if node else "", secret=False))
 
     def target(self, draft: Draft) -> Target | None:
-        """Return the target, or None if the draft has mistakes."""
+        """Return the target; None if there is none for its mistakes."""
         before = len(self.problems)
         model = registry.find(draft.kind).settings
         keys = keys_of(model)
@@ -52,11 +52,7 @@ class Settling:
         values |= {name: self._of_variable(node, keys[name]) for name, node in filled.items()}
         self._find_empty_address(model, values, draft)
         settings = self._validated(model, values, draft, nodes, sound=len(self.problems) == before)
-        if (
-            settings is None
-            or len(self.problems) > before
-            or any(self.problems.at(node.where) for node in nodes.values())
-        ):
+        if settings is None:
             return None
         shown = {name: str(node.plain()) for name, node in nodes.items()}
         origins = {name: node.where for name, node in nodes.items()}

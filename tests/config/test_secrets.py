@@ -27,6 +27,7 @@ def test_references_stand_within_other_values_too(project: Project) -> None:
     [
         ("${env:P}", "${env:P}: environment variable P is not set; set P where pytest runs"),
         ("${env:EMPTY}", "environment variable EMPTY is empty"),
+        ("${env:SPACE}", "environment variable SPACE is empty"),
         ("${file:nowhere}", "can't be read (No such file or directory); create it, or correct the path"),
         ("${file:empty}", "empty is empty; write the value into it"),
         ("${file:binary}", "it is not UTF-8 text"),
@@ -36,7 +37,7 @@ def test_references_stand_within_other_values_too(project: Project) -> None:
 def test_a_reference_that_leads_nowhere_is_a_missing_credential(project: Project, reference: str, said: str) -> None:
     project.write("\n", "empty")
     (project.folder / "binary").write_bytes(b"\xff")
-    (problem,) = project.problems(POSTGRES.format(f"password: '{reference}'"), EMPTY="")
+    (problem,) = project.problems(POSTGRES.format(f"password: '{reference}'"), EMPTY="", SPACE=" ")
     assert problem.code == "missing_credentials"
     assert problem.where == "floe.yaml:1: environments.prod.postgres.password"
     assert said in str(problem)
@@ -169,6 +170,21 @@ def test_s3_keys_of_the_environment_stay_away_from_a_given_login(project: Projec
     assert settings.session_token is None
     assert settings.profile != "other"
     assert settings.region == "eu-west-1", "what is no login is filled all the same"
+
+
+@pytest.mark.parametrize(
+    ("given", "variables"),
+    [
+        ("profile: own", {"AWS_ACCESS_KEY_ID": "OTHER", "AWS_SECRET_ACCESS_KEY": SECRET}),
+        ("access_key_id: OWN, secret_access_key: '${env:P}'", {"AWS_SESSION_TOKEN": SECRET}),
+        ("access_key_id: OWN, secret_access_key: '${env:P}'", {"AWS_PROFILE": "other"}),
+    ],
+)
+def test_a_login_that_is_whole_gets_no_part_of_another(project: Project, given: str, variables: dict[str, str]) -> None:
+    target = project.targets(
+        f"environments: {{prod: {{storage_type: s3, s3: {{{given}}}}}}}", P="own secret key", **variables
+    )["storage-s3"]
+    assert not [origin for origin in target.origins.values() if origin.startswith("environment variable")]
 
 
 def test_a_variable_that_holds_a_credential_is_masked_in_listings(project: Project) -> None:
