@@ -66,6 +66,9 @@ class AdlsSettings(Settings):
         "PEM file of the authorities to trust, instead of the system's; of the endpoint's only, where one is given.",
         env=("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     )
+    accept_soft_delete: bool = setting(
+        False, "Take it for removed when soft delete keeps the canary restorable for a while; else that is a warning."
+    )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
     @model_validator(mode="after")
@@ -157,7 +160,9 @@ def verify(settings: AdlsSettings, probe: Probe) -> None:
     if hierarchical and settings.dfs_url != settings.blob_url:
         probe.reach_url(settings.dfs_url, ca_file=settings.ca_file)
     probe.fact(hierarchical_namespace=hierarchical)
-    object_storage.verify(probe, _bucket(settings, login, probe, hierarchical=hierarchical), settings.folder)
+    bucket = _bucket(settings, login, probe, hierarchical=hierarchical)
+    bucket.accepts_soft_delete = settings.accept_soft_delete
+    object_storage.verify(probe, bucket, settings.folder)
 
 
 def _bucket(settings: AdlsSettings, login: adls_session.Login, probe: Probe, *, hierarchical: bool) -> Bucket:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pytest_floe import Finding
 
 from . import object_storage
-from .object_storage import Bucket, Entry, Explain, Refusal, Verb
+from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 T = TypeVar("T")
 
@@ -60,6 +60,11 @@ def explained(
     rejected = causes.get(refusal.code) == "authenticate.rejected" or refusal.status == HTTPStatus.UNAUTHORIZED
     subject = who if rejected else url
     return object_storage.finding(refusal, verb, causes=causes, grant=grant, subject=subject, asked=asked)
+
+
+def soft_deleted(copy: Any) -> Kept:
+    """Say what soft delete keeps of a blob or path, and for how long."""
+    return Kept(f"a soft-deleted copy ({copy.remaining_retention_days} days)", expires=True)
 
 
 class Container(Bucket):
@@ -132,12 +137,13 @@ class BlobContainer(Container):
         """Delete as a workload does; where versions are kept, the blob becomes one."""
         self.unless_missing(lambda: self._client.delete_blob(key))
 
-    def purge(self, key: str) -> list[str]:
+    def purge(self, key: str) -> list[Kept]:
         """Delete versions; return those that may not be deleted, and what soft delete keeps."""
         versions = [blob.version_id for blob in self._kept(key, "versions") if blob.version_id]
-        kept = [f"version {version} (may not be deleted)" for version in versions if not self._deleted(key, version)]
+        stuck = [version for version in versions if not self._deleted(key, version)]
+        kept = [Kept(f"version {version} (may not be deleted)") for version in stuck]
         deleted = [blob for blob in self._kept(key, "deleted") if blob.deleted]
-        return kept + [f"a soft-deleted copy ({blob.remaining_retention_days} days)" for blob in deleted]
+        return kept + [soft_deleted(blob) for blob in deleted]
 
     def _deleted(self, key: str, version: str) -> bool:
         return self.look(lambda: self._client.delete_blob(key, version_id=version) or True) is not None

@@ -12,8 +12,8 @@ from typing import Any
 
 from pytest_floe import Finding
 
-from .adls_bucket import Container, refusal_of
-from .object_storage import Entry
+from .adls_bucket import Container, refusal_of, soft_deleted
+from .object_storage import Entry, Kept
 
 
 def require_listing(response: Any) -> None:
@@ -70,12 +70,13 @@ class Filesystem(Container):
         """Delete the file."""
         self.unless_missing(self._file(key).delete_file)
 
-    def purge(self, key: str) -> list[str]:
+    def purge(self, key: str) -> list[Kept]:
         """Remove the directories that came with the file; return those that stay, and what soft delete keeps."""
         directories, self._directories = self._directories, []
-        kept = [f"directory {directory}" for directory in reversed(directories) if not self._remove_empty(directory)]
+        stuck = [directory for directory in reversed(directories) if not self._remove_empty(directory)]
+        kept = [Kept(f"directory {directory}") for directory in stuck]
         deleted = self.look(lambda: list(self._client.list_deleted_paths(path_prefix=key))) or []
-        return kept + [f"a soft-deleted copy ({path.remaining_retention_days} days)" for path in deleted]
+        return kept + [soft_deleted(path) for path in deleted]
 
     def _remove_empty(self, directory: str) -> bool:
         try:

@@ -42,6 +42,9 @@ class GcsSettings(Settings):
         "PEM file of the authorities to trust, instead of the system's; of the endpoint's only, where one is given.",
         env=("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     )
+    accept_soft_delete: bool = setting(
+        False, "Take it for removed when soft delete keeps the canary restorable for a while; else that is a warning."
+    )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
     @property
@@ -92,6 +95,7 @@ def verify(settings: GcsSettings, probe: Probe) -> None:
         probe.warn("config.object_not_given", message, "bucket (storage_bucket)")
         return
     bucket = GcsBucket(client, settings.bucket, grant=settings.grant, who=settings.login, remaining=probe.remaining)
+    bucket.accepts_soft_delete = settings.accept_soft_delete
     object_storage.verify(probe, bucket, settings.folder)
     if settings.location:
         with probe.step("operate.location", bucket.explain("list")):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pytest_floe import Finding
 
 from . import object_storage
-from .object_storage import Bucket, Entry, Explain, Refusal, Verb
+from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 T = TypeVar("T")
 
@@ -81,13 +81,13 @@ class GcsBucket(Bucket):
         """Delete as a workload does; in a versioned bucket the object becomes a noncurrent generation."""
         self._delete(key)
 
-    def purge(self, key: str) -> list[str]:
+    def purge(self, key: str) -> list[Kept]:
         """Delete noncurrent generations; return those that soft delete keeps."""
         for blob in self._page(prefix=key, versions=True):
             if blob.name == key:
                 self._delete(key, generation=blob.generation)
         kept = self._look(lambda: self._page(prefix=key, soft_deleted=True)) or []
-        return [f"generation {blob.generation} (soft delete)" for blob in kept if blob.name == key]
+        return [Kept(f"generation {blob.generation} (soft delete)", expires=True) for blob in kept if blob.name == key]
 
     def explain(self, verb: Verb) -> Explain:
         """Map the errors of google-cloud-storage."""

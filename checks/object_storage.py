@@ -48,10 +48,22 @@ class Refusal:
     text: str
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a store keeps of a deleted object; ``expires`` says that soft delete ends it by itself."""
+
+    what: str
+    expires: bool = False
+
+
 class Bucket(ABC):
-    """One bucket or container as its SDK reaches it. Keys are full object names; errors are the SDK's own."""
+    """One bucket or container as its SDK reaches it. Keys are full object names; errors are the SDK's own.
+
+    ``accepts_soft_delete`` says that a copy which the store keeps restorable for a while is no finding.
+    """
 
     url: str
+    accepts_soft_delete = False
 
     @abstractmethod
     def objects(self, prefix: str) -> list[Entry]:
@@ -82,8 +94,8 @@ class Bucket(ABC):
         """Delete the object as a workload does; succeeds if there is none."""
 
     @abstractmethod
-    def purge(self, key: str) -> list[str]:
-        """Remove versions and markers that deleting left behind; return those that stay, each with the reason."""
+    def purge(self, key: str) -> list[Kept]:
+        """Remove versions and markers that deleting left behind; return what stays, each with the reason."""
 
     @abstractmethod
     def explain(self, verb: Verb) -> Explain:
@@ -207,8 +219,12 @@ def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
 
 def _remove(probe: Probe, bucket: Bucket, key: str) -> None:
     bucket.delete(key)
-    if kept := bucket.purge(key):
-        message = f"the canary was deleted, and the store keeps {', '.join(kept)}"
+    kept = bucket.purge(key)
+    if bucket.accepts_soft_delete:
+        probe.fact(soft_deleted=[copy.what for copy in kept if copy.expires])
+        kept = [copy for copy in kept if not copy.expires]
+    if kept:
+        message = f"the canary was deleted, and the store keeps {', '.join(copy.what for copy in kept)}"
         probe.warn("operate.retained", message, f"remove by hand what stays of {bucket.url}{key}, or set write: false")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_floe import Finding
 
 from . import object_storage
-from .object_storage import Bucket, Entry, Explain, Refusal, Verb
+from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 CAUSES = {
     **dict.fromkeys(
@@ -104,7 +104,7 @@ class S3Bucket(Bucket):
         """Delete as a workload does; in a versioned bucket that adds a delete marker, which is remembered."""
         self._remember(key, self._client.delete_object(Bucket=self._name, Key=key))
 
-    def purge(self, key: str) -> list[str]:
+    def purge(self, key: str) -> list[Kept]:
         """Delete every version and marker by its id, which takes a permission that few workloads have."""
         kept = []
         for version in sorted(self._versions.pop(key, set()) | self._listed_versions(key)):
@@ -114,7 +114,7 @@ class S3Bucket(Bucket):
                 refusal = refusal_of(error)
                 if refusal is None:
                     raise
-                kept.append(f"version {version} ({refusal.code} for s3:DeleteObjectVersion)")
+                kept.append(Kept(f"version {version} ({refusal.code} for s3:DeleteObjectVersion)"))
         return kept
 
     def explain(self, verb: Verb) -> Explain:

@@ -435,6 +435,14 @@ def test_what_soft_delete_keeps_is_said(run_check: RunCheck) -> None:
     assert careful.paths == {}
 
 
+def test_what_soft_delete_keeps_may_be_accepted(run_check: RunCheck) -> None:
+    with DfsServer(soft_delete=True) as careful:
+        outcome = _check_hierarchical(run_check, careful, accept_soft_delete=True)
+
+    assert outcome.status == "ok"
+    assert outcome.probe.facts["soft_deleted"] == ["a soft-deleted copy (7 days)"]
+
+
 def test_a_deletion_that_is_only_claimed_is_noticed(run_check: RunCheck) -> None:
     class Stubborn(DfsServer):
         def delete(self, name: str, query: dict[str, str]) -> None:

@@ -228,6 +228,16 @@ def test_what_soft_delete_keeps_is_said(lake: Lake, gcs_server: GcsServer) -> No
     assert gcs_server.everything_in(careful) == []
 
 
+def test_what_soft_delete_keeps_may_be_accepted(lake: Lake, gcs_server: GcsServer) -> None:
+    careful = gcs_server.bucket("lake-soft-accepted", softDeletePolicy={"retentionDurationSeconds": "604800"})
+
+    outcome = lake.check(careful, *WORKLOAD, accept_soft_delete=True)
+
+    assert outcome.status == "ok"
+    [kept] = outcome.probe.facts["soft_deleted"]
+    assert kept.endswith("(soft delete)")
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
