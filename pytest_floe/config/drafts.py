@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_floe import registry
+from pytest_floe.config import display
 from pytest_floe.config.document import Node, Nodes
 from pytest_floe.config.layers import Layers
 from pytest_floe.config.preflight import DEFINING, SERVICE_ORDER, flat_fields
@@ -139,7 +140,7 @@ class Drafting:
         word = "" if node is None or node.value is None else _word(node)
         if word in self.kinds:
             return word
-        said = f"unknown kind {word[:40]!r}" if word else "names no kind"
+        said = f"unknown kind {display.shown(None, word)}" if word else "names no kind"
         self.problems.add(Problem(where, said, nearest(word, self.kinds)))
         return None
 
@@ -148,7 +149,7 @@ class Drafting:
         if node is None or node.value is None:
             self.problems.add(Problem(where, "names no service", f"write service: {service}"))
         elif _word(node) != service:
-            said = f"kind {kind} is of service {service}, not {_word(node)[:40]!r}"
+            said = f"kind {kind} is of service {service}, not {display.shown(None, _word(node))}"
             self.problems.add(Problem(where, said, f"write service: {service}"))
 
     # Names
@@ -158,7 +159,7 @@ class Drafting:
             return kind
         name = _word(node)
         if not is_name(name):
-            self.problems.add(Problem(node.where, f"{name[:40]!r} can't be a name", NAME_REMEDY))
+            self.problems.add(Problem(node.where, f"{display.shown(None, name)} can't be a name", NAME_REMEDY))
         return name
 
     def _find_clashes(self, drafts: list[Draft]) -> None:

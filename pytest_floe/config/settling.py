@@ -38,7 +38,7 @@ class Settling:
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 node = _descend(nodes, detail["loc"])
-                self.problems.add(_problem(dict(detail), node, node.where if node else "", secret=False))
+                self.problems.add(_problem(dict(detail), node, node.where if node else ""))
 
     def target(self, draft: Draft) -> Target | None:
         """Return the target; None if there is none for its mistakes."""
@@ -118,7 +118,7 @@ class Settling:
         elif detail["type"] == "missing":
             self.problems.add(Problem(where, "is missing", _ways(name, keys[name])))
         else:
-            self.problems.add(_problem(detail, node, where, secret=name in keys and keys[name].secret))
+            self.problems.add(_problem(detail, node, where))
 
 
 def _blank(node: Node, key: Key | None) -> bool:
@@ -149,13 +149,13 @@ def _descend(nodes: Nodes, path: Iterable[int | str]) -> Node | None:
     return found
 
 
-def _problem(detail: dict[str, Any], node: Node | None, where: str, *, secret: bool) -> Problem:
-    """Turn an error of pydantic into a problem with value (unless secret) and remedy."""
+def _problem(detail: dict[str, Any], node: Node | None, where: str) -> Problem:
+    """Turn an error of pydantic into a problem with value and remedy; a secret is a SecretStr here, and not shown."""
     said = str(detail["msg"]).removeprefix("Value error, ")
     message, _, remedy = said.partition(": ")
     if detail["type"] == "value_error" and not detail["loc"]:
         return Problem(where, message, remedy or "correct it")
-    value = "the value" if secret else display.shown(node, detail.get("input"))
+    value = display.shown(node, detail.get("input"))
     if detail["type"] == "value_error":
         return Problem(where, f"{value} {message}", remedy or "correct it")
     must = said.replace("Input should", "it must", 1).partition(", unable to parse")[0]

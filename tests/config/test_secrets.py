@@ -1,7 +1,10 @@
 """Credentials come by reference, are never shown, and never from two identities at once."""
 
 import pytest
+from pydantic import SecretStr, field_validator
 
+from pytest_floe import Plan, Secret, Settings, registry, setting
+from pytest_floe.registry import Check
 from tests.config.conftest import Project
 
 SECRET = "hunter2hunter2"
@@ -170,6 +173,22 @@ def test_s3_keys_of_the_environment_stay_away_from_a_given_login(project: Projec
     assert settings.session_token is None
     assert settings.profile != "other"
     assert settings.region == "eu-west-1", "what is no login is filled all the same"
+
+
+def test_a_credential_that_breaks_a_rule_is_not_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Guarded(Settings):
+        password: Secret = setting(...)
+
+        @field_validator("password")
+        @classmethod
+        def _long(cls, _: SecretStr) -> SecretStr:
+            raise ValueError("is too short: make it longer")
+
+    monkeypatch.setitem(registry._registered, "lab", Check("lab", "lab", Guarded, lambda _: Plan("lab"), print))
+    for keys, environ in (("password: '${env:P}'", {"P": SECRET}), ("password: ['${env:P}']", {"P": SECRET})):
+        said = project.mistake(f"environments: {{prod: {{targets: [{{service: lab, kind: lab, {keys}}}]}}}}", **environ)
+        assert "targets[0].password" in said
+        assert SECRET not in said
 
 
 @pytest.mark.parametrize(
