@@ -1,8 +1,13 @@
-"""NumPy columns as Arrow arrays, without copying where the layouts agree."""
+"""NumPy columns as Arrow arrays, without copying where the layouts agree.
+
+Straight from buffers: PyArrow's conversion of Python objects imports pandas wherever it is installed, which takes over
+a second.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +23,39 @@ if TYPE_CHECKING:
 
     from .streams import Ints, Mask
     from .uuids import Cells
+
+
+_NUMBERS = {4: pa.int32(), 8: pa.int64()}
+
+
+def numbers(values: NDArray[np.integer], present: Mask | None = None) -> pa.Array:
+    """Whole numbers, as wide as they are; null where not `present`."""
+    flat = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(_NUMBERS[flat.itemsize], len(flat), [validity(present), pa.py_buffer(flat)])
+
+
+def flags(mask: Mask) -> pa.Array:
+    """True and false."""
+    return pa.Array.from_buffers(pa.bool_(), len(mask), [None, validity(mask)])
+
+
+def words(texts: Sequence[str | None]) -> pa.Array:
+    """Strings; null where there is None."""
+    encoded = [(text or "").encode() for text in texts]
+    offsets = np.concatenate(([0], np.cumsum([len(text) for text in encoded]))).astype(np.int32)
+    present = validity(np.array([text is not None for text in texts], dtype=np.bool_))
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)), present)
+
+
+@lru_cache
+def scalar(text: str) -> pa.Scalar:
+    """A single string."""
+    return words((text,))[0]
+
+
+def repeated(text: str | None, count: int) -> pa.Array:
+    """The same string, or null, in every row."""
+    return pa.repeat(scalar(text), count) if text is not None else pa.nulls(count, pa.string())
 
 
 def uuids(cells: Cells) -> pa.Array:
@@ -57,13 +95,18 @@ class Coded:
 
     def array(self, *, encoded: bool) -> pa.Array:
         """A dictionary array if `encoded`, else plain strings."""
-        coded = pa.DictionaryArray.from_arrays(pa.array(self.codes, pa.int32()), self.words)
+        coded = pa.DictionaryArray.from_arrays(numbers(self.codes.astype(np.int32)), self.words)
         return coded if encoded else coded.cast(pa.string())
 
 
-def choice(codes: NDArray[np.integer], words: Sequence[str]) -> Coded:
+def choice(codes: NDArray[np.integer], texts: tuple[str | None, ...]) -> Coded:
     """Rows of a few fixed words."""
-    return Coded(codes, pa.array(words, pa.string()))
+    return Coded(codes, _fixed(texts))
+
+
+@lru_cache
+def _fixed(texts: tuple[str | None, ...]) -> pa.Array:
+    return words(texts)
 
 
 def as_text(values: pa.Array) -> pa.Array:

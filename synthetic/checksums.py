@@ -29,7 +29,7 @@ def checksum(table: pa.Table) -> str:
 def _plain(column: pa.ChunkedArray) -> pa.Array:
     kind = column.type
     values = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
-    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
 
 
 def _add_values(digest: Hash, values: pa.Array) -> None:

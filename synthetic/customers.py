@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import choice, instants, uuids
+from .arrays import choice, instants, numbers, scalar, uuids
 from .distributions import DAY
 from .growth import CUSTOMERS
 from .regions import REGIONS, region_of
@@ -60,10 +60,12 @@ def _names(streams: Streams, rows: Ints) -> tuple[pa.Array, pa.Array]:
     regions = region_of(rows)
     locale = bits(words, 0, 16) * LOCALE_CHOICES >> 16
     first, last = people("first"), people("last")
-    given = pa.array(first.picks[regions, locale, bits(words, 16, 12)])
-    family = pa.array(last.picks[regions, locale, bits(words, 28, 12)])
-    number = pa.array(rows).cast(pa.string())
+    given = numbers(first.picks[regions, locale, bits(words, 16, 12)])
+    family = numbers(last.picks[regions, locale, bits(words, 28, 12)])
+    number = numbers(rows).cast(pa.string())
     domain = choice(regions, MAIL_DOMAINS).array(encoded=False)
-    names = pc.binary_join_element_wise(first.names.take(given), last.names.take(family), " ")
-    account = pc.binary_join_element_wise(first.mail_names.take(given), last.mail_names.take(family), number, ".")
-    return names, pc.binary_join_element_wise(account, domain, "@")
+    names = pc.binary_join_element_wise(first.names.take(given), last.names.take(family), scalar(" "))
+    account = pc.binary_join_element_wise(
+        first.mail_names.take(given), last.mail_names.take(family), number, scalar(".")
+    )
+    return names, pc.binary_join_element_wise(account, domain, scalar("@"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .ledger import Entries, lines
+from .arrays import repeated
+from .ledger import Entries
 from .streams import bits, chance
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Drift:
     def apply(self, table: pa.Table) -> pa.Table:
         """The table with the drifted schema."""
         if self.value is not None:
-            return table.append_column(self.column, pa.repeat(pa.scalar(self.value, self.type), len(table)))
+            return table.append_column(self.column, repeated(self.value, len(table)))
         index = table.schema.get_field_index(self.column)
         field = table.schema.field(index).with_type(self.type)
         return table.set_column(index, field, table.column(index).cast(self.type))
@@ -63,5 +64,5 @@ def drifted(tables: Tables, drift: Drift) -> Tables:
 def note_drift(drift: Drift, batch: int, schema: pa.Schema) -> Entries:
     """The line of the ledger, given the schema before: the column's type there, null if it had none."""
     known = drift.value is None
-    before = pa.array([str(schema.field(drift.column).type) if known else None], pa.string())
-    return lines(drift.entity, batch, "schema_drift", drift.column, np.array([_ANCHOR]), None, None, before)
+    before = repeated(str(schema.field(drift.column).type) if known else None, 1)
+    return Entries(drift.entity, batch, "schema_drift", drift.column, np.array([_ANCHOR]), None, None, before)

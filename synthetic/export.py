@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .schemas import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -99,6 +99,7 @@ def export(
     chunk_size: int = CHUNK_SIZE,
     orders_per_file: int = ORDERS_PER_FILE,
     by_batch: bool = False,
+    tables: Collection[str] = TABLES,
     progress: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
     """Write batches as TABLE/part-00000.EXT and so on; `by_batch` adds hive folders TABLE/batch=N."""
@@ -106,7 +107,8 @@ def export(
 
     def write(numbered: tuple[int, list[Piece]]) -> Tally:
         number, share = numbered
-        return _write_share(plan, share, folder, file_format, f"part-{number:05d}.{file_format.extension}", by_batch)
+        name = f"part-{number:05d}.{file_format.extension}"
+        return _write_share(plan, share, folder, file_format, name, by_batch=by_batch, tables=tables)
 
     with ThreadPoolExecutor(workers) as pool:
         for tally in pool.map(write, enumerate(shares(plan, batches, orders_per_file, chunk_size))):
@@ -116,15 +118,22 @@ def export(
 
 
 def _write_share(
-    plan: Plan, share: list[Piece], folder: Folder, file_format: FileFormat, name: str, by_batch: bool
+    plan: Plan,
+    share: list[Piece],
+    folder: Folder,
+    file_format: FileFormat,
+    name: str,
+    *,
+    by_batch: bool,
+    tables: Collection[str],
 ) -> Tally:
     tally = Tally()
     with ExitStack() as opened:
         files = _Files(folder, file_format, opened)
         for piece in share:
-            batch = plan.part(piece.batch, piece.first, piece.end, encoded=file_format.encoded)
+            batch = plan.part(piece.batch, piece.first, piece.end, encoded=file_format.encoded, only=tables)
             tally.add(batch)
-            for table in TABLES:
+            for table in tables:
                 place = f"{table}/batch={piece.batch}/{name}" if by_batch else f"{table}/{name}"
                 files.write(place, getattr(batch, table))
     return tally

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from .arrays import as_text
-from .schemas import ENTITIES, SCHEMAS
+from .arrays import as_text, choice, numbers, repeated
+from .schemas import EMPTY, ENTITIES, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,15 +57,27 @@ class Notes:
     def add_changes(self, kind: str, column: str, changed: Mask, before: pa.Array) -> None:
         """Note the rows where a column has changed, given all its values before."""
         at = np.flatnonzero(changed)
-        self.add(kind, column, at, before.take(pa.array(at)))
+        self.add(kind, column, at, before.take(numbers(at)))
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Lines of the ledger, and the order of the batch that each belongs to, which is what they are sorted by."""
+    """Lines of the ledger of one kind in one column; None stands for nulls.
 
-    lines: pa.Table
+    `anchors` are the orders of the batch, from 0, that the lines belong to: what they are sorted by.
+    """
+
+    entity: str
+    batch: int
+    kind: str
+    column: str | None
     anchors: Ints
+    rows: Ints | None
+    keys: pa.Array | None
+    original: pa.Array | None
+
+    def __len__(self) -> int:
+        return len(self.anchors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,70 +95,50 @@ class Delivered:
         found = [self._spoiled(notes.entity, note) for note in notes.taken]
         again, displaced = np.flatnonzero(self.deliveries.again), np.flatnonzero(self.deliveries.displaced)
         found.append(self._lines(notes.entity, "duplicate", None, again, None))
-        origins = as_text(pa.array(self.deliveries.origin[displaced]))
+        origins = as_text(numbers(self.deliveries.origin[displaced]))
         found.append(self._lines(notes.entity, "out_of_order", None, displaced, origins))
-        return [entries for entries in found if len(entries.anchors)]
+        return [entries for entries in found if len(entries)]
 
     def _spoiled(self, entity: str, note: Note) -> Entries:
         source = self.deliveries.source
         rank = np.minimum(np.searchsorted(note.at, source), len(note.at) - 1)
         rows = np.flatnonzero(note.at[rank] == source)
-        original = None if note.original is None else as_text(note.original.take(pa.array(rank[rows])))
+        original = None if note.original is None else as_text(note.original.take(numbers(rank[rows])))
         return self._lines(entity, note.kind, note.column, rows, original)
 
     def _lines(self, entity: str, kind: str, column: str | None, rows: Ints, original: pa.Array | None) -> Entries:
-        keys = self.keys.take(pa.array(rows))
-        return lines(entity, self.batch, kind, column, self.anchors[rows], self.position + rows, keys, original)
+        keys = self.keys.take(numbers(rows)) if len(rows) else None
+        return Entries(entity, self.batch, kind, column, self.anchors[rows], self.position + rows, keys, original)
 
 
-def lines(
-    entity: str,
-    batch: int,
-    kind: str,
-    column: str | None,
-    anchors: Ints,
-    rows: Ints | None,
-    keys: pa.Array | None,
-    original: pa.Array | None,
-) -> Entries:
-    """Ledger lines of one kind in one column; None stands for nulls."""
-    count = len(anchors)
-    nothing = pa.nulls(count, pa.string())
-    columns = [
-        _repeated(entity, count),
-        pa.array(np.full(count, batch, dtype=np.int64)),
-        pa.nulls(count, pa.int64()) if rows is None else pa.array(rows),
-        nothing if keys is None else keys,
-        _repeated(kind, count),
-        nothing if column is None else _repeated(column, count),
-        nothing if original is None else original,
-    ]
-    return Entries(pa.Table.from_arrays(columns, schema=SCHEMAS["defects"]), anchors)
-
-
-def _repeated(word: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(word, pa.string()), count)
+_NO_ROW = np.array([-1])
+_COLUMNS = (*sorted({c for s in SCHEMAS.values() for c in s.names} | {"channel", "loyalty_tier"}), None)
+"""Every column that can be spoiled, and none."""
 
 
 def ledger(entries: Sequence[Entries]) -> pa.Table:
     """One table, in an order that does not depend on how the batch was sliced."""
     if not entries:
-        return SCHEMAS["defects"].empty_table()
-    table = pa.concat_tables([e.lines for e in entries])
-    order = np.lexsort(
-        (
-            _rank(table["column"], None),
-            _rank(table["kind"], KINDS),
-            table["row"].fill_null(-1).to_numpy(),
-            _rank(table["entity"], ENTITIES),
-            np.concatenate([e.anchors for e in entries]),
-        )
-    )
-    return table.take(pa.array(order)).combine_chunks()
+        return EMPTY["defects"]
+    counts = [len(e) for e in entries]
+    entity = np.repeat([ENTITIES.index(e.entity) for e in entries], counts)
+    kind = np.repeat([KINDS.index(e.kind) for e in entries], counts)
+    column = np.repeat([_COLUMNS.index(e.column) for e in entries], counts)
+    rows = np.concatenate([_NO_ROW if e.rows is None else e.rows for e in entries])
+    order = np.lexsort((column, kind, rows, entity, np.concatenate([e.anchors for e in entries])))
+    rows, batches = rows[order], np.full(len(order), entries[0].batch)
+    columns = [
+        choice(entity[order], ENTITIES).array(encoded=False),
+        numbers(batches),
+        numbers(rows, rows >= 0),
+        _texts([e.keys for e in entries], counts, order),
+        choice(kind[order], KINDS).array(encoded=False),
+        choice(column[order], _COLUMNS).array(encoded=False),
+        _texts([e.original for e in entries], counts, order),
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMAS["defects"])
 
 
-def _rank(column: pa.ChunkedArray, words: Sequence[str] | None) -> Ints:
-    """Rank of each value: in the given words, or in the schemas' columns."""
-    known = words or sorted({name for schema in SCHEMAS.values() for name in schema.names} | {""})
-    ranks: Ints = pc.index_in(column.fill_null(""), pa.array(known)).to_numpy()
-    return ranks
+def _texts(several: Sequence[pa.Array | None], counts: Sequence[int], order: NDArray[np.intp]) -> pa.Array:
+    present = [repeated(None, n) if one is None else one for one, n in zip(several, counts, strict=True)]
+    return pa.concat_arrays(present).take(numbers(order))

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import instants, money, uuids
+from .arrays import instants, money, numbers, scalar, uuids
 from .distributions import DAY, lognormal
 from .growth import PRODUCTS
 from .streams import bits, uniform
@@ -31,11 +31,11 @@ def product_columns(streams: Streams, schedule: Schedule, window: Window, first:
     """The data model's columns for products `first` to `end - 1`, listed in this window."""
     rows = np.arange(first, end)
     kinds = _kinds(streams["products.kind"].words(first, len(rows)))
-    series = pc.binary_join_element_wise("S", pa.array(rows + 100).cast(pa.string()), "")
+    series = pc.binary_join_element_wise(scalar("S"), numbers(rows + 100).cast(pa.string()), scalar(""))
     return {
         "product_id": uuids(uuid_text(streams["products.id"].words(first, len(rows), 2))),
-        "name": pc.binary_join_element_wise(wares().names.take(pa.array(kinds)), series, " "),
-        "category": wares().categories.take(pa.array(kinds)),
+        "name": pc.binary_join_element_wise(wares().names.take(numbers(kinds)), series, scalar(" ")),
+        "category": wares().categories.take(numbers(kinds)),
         "price": money(prices(streams["products.kind"].words(first, len(rows)))),
         "created_at": instants(_created(streams, schedule, window, rows)),
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .arrays import Coded, instants, money, uuids
+from .arrays import Coded, instants, money, numbers, uuids
 from .delivery import chosen
 from .growth import PRODUCTS
 from .ledger import Notes
@@ -114,7 +114,7 @@ class RawItems:
             "order_item_id": uuids(self.keys[source]),
             "order_id": Coded(lines.order, uuids(self.order_ids)),
             "product_id": Coded(self.products.codes[source], self.products.words),
-            "quantity": pa.array(lines.values.quantity.astype(np.int32)),
+            "quantity": numbers(lines.values.quantity.astype(np.int32)),
             "unit_price": money(lines.values.unit_price),
             "discount": money(lines.values.discount, None if has_discount is None else has_discount[source]),
             "subtotal": money(lines.values.subtotal),
@@ -139,9 +139,9 @@ def note_arrivals(notes: Notes, arrivals: Arrivals | None) -> None:
         return
     counts = [count for _, count in arrivals.due]
     at = np.arange(sum(counts))
-    numbers, ends = (
+    batches, ends = (
         np.repeat(np.array([getattr(window, name) for window, _ in arrivals.due], dtype=np.int64), counts)
         for name in ("number", "end")
     )
-    notes.add("late", "_batch_id", at, pa.array(numbers))
+    notes.add("late", "_batch_id", at, numbers(batches))
     notes.add("late", "_ingested_at", at, instants(ends))

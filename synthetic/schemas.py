@@ -84,6 +84,12 @@ SCHEMAS: dict[str, pa.Schema] = {
     for table, columns in COLUMNS.items()
 }
 
+EMPTY: dict[str, pa.Table] = {
+    table: pa.Table.from_arrays([pa.nulls(0, f.type) for f in schema], schema=schema)
+    for table, schema in SCHEMAS.items()
+}
+"""Tables without rows."""
+
 ENTITIES = ("customers", "products", "orders", "order_items")
 TABLES = (*ENTITIES, "defects")
 KEYS = {table: COLUMNS[table][0].name for table in ENTITIES}

@@ -9,25 +9,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import Coded, as_text, instants, uuids
+from .arrays import Coded, as_text, flags, instants, numbers, uuids
 from .customers import customer_columns
 from .delivery import REACH, Deliveries, chosen, schedule_deliveries
 from .drift import drift_of, drifted, note_drift
 from .growth import CUSTOMERS, PRODUCTS
 from .item_deliveries import ItemPlan, plan_items
 from .lateness import Lateness
-from .ledger import Delivered, Entries, Notes, ledger, lines
+from .ledger import Delivered, Entries, Notes, ledger
 from .order_items import Baskets, Items, make_baskets, make_items, totals
 from .orders import make_orders
 from .products import product_columns
 from .raw_items import ItemSpoiler, Lines, joined, note_arrivals
 from .raw_orders import OrderSpoiler, order_columns
-from .schemas import ENTITIES, SCHEMAS
+from .schemas import EMPTY, ENTITIES, SCHEMAS, TABLES
 from .tables import Tables
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from .orders import Orders
     from .pools import Pools
@@ -94,20 +94,36 @@ class Maker:
         self._order_spoiler = OrderSpoiler(streams, quality, pools)
         self._item_spoiler = ItemSpoiler(streams, quality, pools)
 
-    def tables(self, piece: Slice, *, encoded: bool = False) -> Tables:
-        """The rows of a slice; `encoded` leaves repeated text as dictionary arrays."""
-        candidates = self._candidates(piece)
-        orders_before, items_before = self._delivered_before(piece)
-        columns, entries = {"products": self._products(piece)}, list[Entries]()
-        columns["customers"], of_customers = self._customers(piece)
-        columns["orders"], of_orders = self._orders(piece, candidates, orders_before)
-        columns["order_items"], of_items = self._items(piece, candidates, items_before)
-        made = {name: _table(name, columns[name], piece.window, encoded=encoded) for name in ENTITIES}
+    def tables(self, piece: Slice, *, encoded: bool = False, only: Collection[str] = TABLES) -> Tables:
+        """The rows of a slice; `encoded` leaves repeated text as dictionary arrays, tables not in `only` are empty."""
+        entities = [name for name in ENTITIES if name in only or "defects" in only]
+        columns, entries = self._columns(
+            piece, entities, self._delivered_before(piece) if "defects" in only else (0, 0)
+        )
+        made = EMPTY | {name: _table(name, columns[name], piece.window, encoded=encoded) for name in entities}
         drift = drift_of(self._streams, self._quality, piece.window.number)
         if drift and piece.is_first:
             entries.append(note_drift(drift, piece.window.number, SCHEMAS[drift.entity]))
-        tables = Tables(**made, defects=ledger([*entries, *of_customers, *of_orders, *of_items]))
+        tables = Tables(**(made | {"defects": ledger(entries)}))
         return drifted(tables, drift) if drift else tables
+
+    def _columns(
+        self, piece: Slice, entities: Collection[str], before: tuple[int, int]
+    ) -> tuple[dict[str, Columns], list[Entries]]:
+        """The columns of some entities, and their ledger; `before` is how many orders and items are delivered before."""
+        columns: dict[str, Columns] = {}
+        entries: list[Entries] = []
+        if "customers" in entities:
+            columns["customers"], found = self._customers(piece)
+            entries += found
+        if "products" in entities:
+            columns["products"] = self._products(piece)
+        if "orders" in entities or "order_items" in entities:
+            candidates = self._candidates(piece)
+            columns["orders"], found = self._orders(piece, candidates, before[0])
+            columns["order_items"], late = self._items(piece, candidates, before[1])
+            entries += found + late
+        return columns, entries
 
     def _first_candidate(self, piece: Slice) -> int:
         reach = 0 if self._quality.keeps_order else REACH
@@ -130,8 +146,8 @@ class Maker:
         missing = chosen(self._streams, "customers.null.email", self._quality.null_rate, rows)
         at = np.flatnonzero(missing)
         notes = Notes("customers")
-        notes.add("null", "email", at, columns["email"].take(pa.array(at)))
-        columns["email"] = pc.if_else(pa.array(missing), None, columns["email"])
+        notes.add("null", "email", at, columns["email"].take(numbers(at)))
+        columns["email"] = pc.if_else(flags(missing), pa.nulls(1, pa.string())[0], columns["email"])
         joined_with = np.maximum(CUSTOMERS.first_order(rows), piece.window.first_row) - piece.window.first_row
         delivered = Delivered(
             piece.window.number, Deliveries.in_order(rows), first - earliest, columns["customer_id"], joined_with
@@ -191,8 +207,8 @@ class Maker:
         keys = uuids(uuid_text(self._streams["order_items.id"].at(late.items, 2)))
         places = late.items - plan.first_item_of_batch
         anchors = late.orders - piece.window.first_row
-        targets = as_text(pa.array(late.target))
-        return [lines("order_items", piece.window.number, "withheld", None, anchors, places, keys, targets)]
+        targets = as_text(numbers(late.target))
+        return [Entries("order_items", piece.window.number, "withheld", None, anchors, places, keys, targets)]
 
     def _delivered_before(self, piece: Slice) -> tuple[int, int]:
         """How many orders and order items of the batch are delivered before this slice."""
@@ -208,7 +224,7 @@ def _table(name: str, columns: Columns, window: Window, *, encoded: bool) -> pa.
     """Columns in the schema's order, with the technical ones."""
     arrays = [column.array(encoded=encoded) if isinstance(column, Coded) else column for column in columns.values()]
     rows = len(arrays[0])
-    arrays += [pa.array(np.full(rows, window.number)), instants(np.full(rows, window.end))]
+    arrays += [numbers(np.full(rows, window.number)), instants(np.full(rows, window.end))]
     if encoded:
         return pa.Table.from_arrays(arrays, names=SCHEMAS[name].names)
     return pa.Table.from_arrays(arrays, schema=SCHEMAS[name])

@@ -80,7 +80,7 @@ def _maker(
         plan = division.plan(shop)
         for some in tasks:
             for task in some.to_pylist():
-                part = plan.part(task["batch"], task["first"], task["end"])
+                part = plan.part(task["batch"], task["first"], task["end"], only=(table,))
                 yield from getattr(part, table).cast(SCHEMAS[table]).to_batches()
 
     return make

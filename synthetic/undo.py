@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import from_text
+from .arrays import flags, from_text, numbers, words
 from .errors import LedgerError
-from .schemas import ENTITIES, SCHEMAS
+from .schemas import EMPTY, ENTITIES, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def restore(batches: Iterable[Batch]) -> list[Batch]:
 
 def _lines(batch: Batch, entity: str, *kinds: str) -> pa.Table:
     defects = batch.defects
-    chosen = pc.and_(pc.equal(defects["entity"], entity), pc.is_in(defects["kind"], pa.array(kinds)))
+    chosen = pc.and_(pc.equal(defects["entity"], entity), pc.is_in(defects["kind"], words(kinds)))
     return defects.filter(chosen).sort_by("row")
 
 
@@ -70,23 +70,21 @@ def _with_cells(table: pa.Table, batch: Batch, entity: str) -> pa.Table:
 
 def _with_column(table: pa.Table, column: str, lines: pa.Table) -> pa.Table:
     index, rows = table.schema.get_field_index(column), _rows(lines)
-    key = table.column(0).take(pa.array(rows)) if rows.max() < len(table) else None
+    key = table.column(0).take(numbers(rows)) if rows.max() < len(table) else None
     if key is None or not key.equals(lines["key"]):
         raise LedgerError(f"the ledger's lines for {column} do not fit the table: other keys stand in those rows")
     spoiled = np.zeros(len(table), dtype=np.bool_)
     spoiled[rows] = True
     original = from_text(lines["original"].combine_chunks(), table.schema.field(index).type)
     current = table.column(index).combine_chunks()
-    return table.set_column(
-        index, table.schema.field(index), pc.replace_with_mask(current, pa.array(spoiled), original)
-    )
+    return table.set_column(index, table.schema.field(index), pc.replace_with_mask(current, flags(spoiled), original))
 
 
 def _late_items(batch: Batch) -> pa.Table:
     """The repaired late items of a batch, which carry the number of the batch they belong to."""
     items = batch.order_items
     return items.filter(
-        pa.array(_mask(len(items), _late_rows(batch)) & ~_mask(len(items), _duplicates(batch, "order_items")))
+        flags(_mask(len(items), _late_rows(batch)) & ~_mask(len(items), _duplicates(batch, "order_items")))
     )
 
 
@@ -108,9 +106,9 @@ def _cleaned(batch: Batch, late: list[pa.Table]) -> Batch:
     items = _in_place(batch, "order_items", _late_rows(batch), _returned(batch, late))
     return replace(
         batch,
-        orders=_in_place(batch, "orders", np.zeros(0, dtype=np.int64), batch.orders.schema.empty_table()),
+        orders=_in_place(batch, "orders", np.zeros(0, dtype=np.int64), EMPTY["orders"]),
         order_items=items,
-        defects=SCHEMAS["defects"].empty_table(),
+        defects=EMPTY["defects"],
     )
 
 
@@ -127,13 +125,13 @@ def _in_place(batch: Batch, entity: str, elsewhere: Ints, returned: pa.Table) ->
     displaced = _lines(batch, entity, "out_of_order")
     gone = _mask(len(table), elsewhere) | _mask(len(table), _duplicates(batch, entity))
     moved = _mask(len(table), _rows(displaced))
-    homes = displaced.filter(pa.array(~gone[_rows(displaced)]))["original"].cast(pa.int64()).to_numpy()
+    homes = displaced.filter(flags(~gone[_rows(displaced)]))["original"].cast(pa.int64()).to_numpy()
     withheld = _lines(batch, entity, "withheld")
     found = pc.is_in(withheld["key"], returned.column(0).combine_chunks()).to_numpy()
     fixed = np.concatenate((homes, _rows(withheld)[found]))
     missing = _rows(withheld)[~found]
-    steady = table.filter(pa.array(~gone & ~moved))
+    steady = table.filter(flags(~gone & ~moved))
     total = len(steady) + len(fixed) + len(missing)
     free = np.flatnonzero(~_mask(total, np.concatenate((fixed, missing))))
-    rows = pa.concat_tables([steady, table.filter(pa.array(~gone & moved)), returned])
-    return rows.take(pa.array(np.argsort(np.concatenate((free, fixed)), kind="stable"))).combine_chunks()
+    rows = pa.concat_tables([steady, table.filter(flags(~gone & moved)), returned])
+    return rows.take(numbers(np.argsort(np.concatenate((free, fixed)), kind="stable"))).combine_chunks()

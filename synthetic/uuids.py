@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 WIDTH = 36
 
-_QUADS = np.array([int.from_bytes(b"%02x%02x" % (v & 0xFF, v >> 8), "little") for v in range(1 << 16)], dtype="<u4")
+_HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8).astype("<u4")
+_PAIRS = _HEX[np.arange(256) >> 4] | _HEX[np.arange(256) & 15] << 8
+_QUADS = (_PAIRS[None, :] | _PAIRS[:, None] << 16).ravel()
+"""The four digits of any two bytes, the first byte being the lower one of the index."""
+
 _TEXT = np.dtype(
     {
         "names": [f"quad{i}" for i in range(8)],

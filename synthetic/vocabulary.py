@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from .arrays import words
 from .regions import REGIONS
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def people(kind: str) -> People:
     lists = json.loads(files(__package__ or "").joinpath("vocabulary.json").read_text(encoding="utf-8"))
     names: list[str] = []
     where = {}
-    for locale, words in lists.items():
-        where[locale] = (len(names), len(words[kind]))
-        names += words[kind]
+    for locale, listed in lists.items():
+        where[locale] = (len(names), len(listed[kind]))
+        names += listed[kind]
     picks = np.array([_region_picks(region, where) for region in REGIONS], dtype=np.int32)
-    return People(pa.array(names), pa.array([mail_name(n) for n in names]), picks)
+    return People(words(names), words([mail_name(n) for n in names]), picks)
 
 
 def _region_picks(region: str, where: dict[str, tuple[int, int]]) -> list[NDArray[np.int64]]:
@@ -159,4 +160,4 @@ def wares() -> Wares:
         for make in department.makes
     ]
     names, categories, cents = zip(*rows, strict=True)
-    return Wares(pa.array(names), pa.array(categories), np.array(cents, dtype=np.int64))
+    return Wares(words(names), words(categories), np.array(cents, dtype=np.int64))

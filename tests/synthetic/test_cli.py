@@ -80,7 +80,14 @@ def test_all_mistakes_are_told_at_once(tmp_path, capsys):
     code = main(["generate", "--orders=-1", "--workers", "0", "--out", str(tmp_path / "shop"), *rates])
     said = capsys.readouterr().err
     assert code == 2
-    for mistake in ("orders=-1", "workers=0", "null_rate=1.5", "duplicate_rate=-0.1", "late_arrival_rate=nan", "max_late"):
+    for mistake in (
+        "orders=-1",
+        "workers=0",
+        "null_rate=1.5",
+        "duplicate_rate=-0.1",
+        "late_arrival_rate=nan",
+        "max_late",
+    ):
         assert mistake in said
     assert list(tmp_path.iterdir()) == []
 

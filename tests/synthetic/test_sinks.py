@@ -45,7 +45,13 @@ def written(folder, file_format, table):
 def test_workers_chunks_and_files_change_no_value(tmp_path, plan, expected, workers, chunk, per_file):
     with new_folder(str(tmp_path / "out")) as folder:
         tally = export(
-            plan, range(plan.batch_count), folder, Parquet(), workers=workers, chunk_size=chunk, orders_per_file=per_file
+            plan,
+            range(plan.batch_count),
+            folder,
+            Parquet(),
+            workers=workers,
+            chunk_size=chunk,
+            orders_per_file=per_file,
         )
     for table in TABLES:
         made = written(tmp_path / "out", "parquet", table)

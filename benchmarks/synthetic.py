@@ -1,0 +1,301 @@
+"""The generator beside others: `python benchmarks/synthetic.py > benchmarks/synthetic.txt`.
+
+Needs, beside the package: tpchgen-cli, Faker, mimesis, jafgen. Every contender runs in a process of its own, several
+times in turn; the least CPU time counts, as it does not grow with what else the machine is doing. Wall time does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+ROWS_PER_SCALE = 7_500_000
+ROWS_PER_ORDER = 3.5
+LOOP_ROWS = 20_000
+
+
+def child(*command, cwd):
+    """Run a command: what it printed, CPU and wall seconds, peak memory in MiB."""
+    began = time.perf_counter()
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        printed = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command} failed with {process.returncode}")
+    seconds = {"cpu": used.ru_utime + used.ru_stime, "wall": time.perf_counter() - began}
+    return printed, {**seconds, "mib": used.ru_maxrss / 1024}
+
+
+def contender(name, orders, folder, *extra):
+    """One measurement of a function of this file, which may correct what was measured from outside."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, os.path.abspath(__file__), "--only", name, "--orders", str(orders), *extra]
+    printed, used = child(*command, cwd=folder)
+    return {**used, "bytes": size_of(folder), **json.loads(printed)}
+
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def history(orders, **rates):
+    from pytest_floe.synthetic import DataQuality, Ecommerce
+
+    return Ecommerce(seed=1, quality=DataQuality(**rates)).history(orders=orders, days=90, batch_size=orders // 20)
+
+
+def generate(orders, tables, workers=1, **rates):
+    from pytest_floe.synthetic.export import export
+    from pytest_floe.synthetic.sinks.formats import Parquet
+    from pytest_floe.synthetic.sinks.places import new_folder
+
+    plan = history(orders, **rates)
+    with new_folder("shop") as folder:
+        tally = export(plan, range(plan.batch_count), folder, Parquet(), workers=workers, tables=tables)
+    return {"rows": sum(tally.rows[name] for name in tables if name != "defects")}
+
+
+PAIR = ("orders", "order_items")
+EVERYTHING = ("customers", "products", "orders", "order_items", "defects")
+DEMO = {"null_rate": 0.02, "duplicate_rate": 0.01, "late_arrival_rate": 0.05}
+
+
+def floe(orders):
+    return generate(orders, PAIR)
+
+
+def floe_two_workers(orders):
+    return generate(orders, PAIR, workers=2)
+
+
+def floe_spoiled(orders):
+    return generate(orders, PAIR, **DEMO)
+
+
+def floe_everything(orders):
+    return generate(orders, EVERYTHING, **DEMO)
+
+
+def merely_writing(orders, *, encoded):
+    """Write finished tables from memory, with the generator's own settings; only the writing counts."""
+    import pyarrow as pa
+
+    from pytest_floe.synthetic.export import pieces
+    from pytest_floe.synthetic.sinks.formats import Parquet
+
+    plan, rows, used, wall = history(orders), 0, 0.0, 0.0
+    parts = [plan.part(p.batch, p.first, p.end, encoded=encoded, only=PAIR) for p in pieces(plan, range(20), 50_000)]
+    for name in PAIR:
+        tables = [getattr(part, name) for part in parts]
+        began, wall_began = time.process_time(), time.perf_counter()
+        with pa.OSFile(f"{name}.parquet", "wb") as stream:
+            writer = Parquet().open(stream, tables[0].schema)
+            for table in tables:
+                writer.write_table(table)
+            writer.close()
+        used, wall = used + time.process_time() - began, wall + time.perf_counter() - wall_began
+        rows += sum(map(len, tables))
+    return {"rows": rows, "cpu": used, "wall": wall}
+
+
+def writing_strings(orders):
+    return merely_writing(orders, encoded=False)
+
+
+def writing_encoded(orders):
+    return merely_writing(orders, encoded=True)
+
+
+def faker_loop(_):
+    from datetime import UTC, datetime
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from faker import Faker
+
+    fake = Faker()
+    Faker.seed(1)
+    rows = [
+        {
+            "order_id": fake.uuid4(),
+            "customer_id": fake.uuid4(),
+            "status": fake.random_element(("pending", "processing", "shipped", "delivered", "cancelled")),
+            "total_amount": fake.pydecimal(left_digits=4, right_digits=2, positive=True),
+            "order_date": fake.date_time_between(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC), UTC),
+            "shipped_date": fake.date_time_between(datetime(2025, 4, 1, tzinfo=UTC), datetime(2025, 5, 1, tzinfo=UTC), UTC),
+        }
+        for _ in range(LOOP_ROWS)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "orders.parquet")
+    return {"rows": LOOP_ROWS}
+
+
+def mimesis_loop(_):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from mimesis import Generic, Locale
+
+    g = Generic(Locale.EN, seed=1)
+    rows = [
+        {
+            "order_id": g.cryptographic.uuid(),
+            "customer_id": g.cryptographic.uuid(),
+            "status": g.random.choice(("pending", "processing", "shipped", "delivered", "cancelled")),
+            "total_amount": g.finance.price(1, 9999),
+            "order_date": g.datetime.datetime(2025, 2025),
+            "shipped_date": g.datetime.datetime(2025, 2025),
+        }
+        for _ in range(LOOP_ROWS)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "orders.parquet")
+    return {"rows": LOOP_ROWS}
+
+
+def jafgen(_):
+    subprocess.run([str(Path(sys.executable).with_name("jafgen")), "1"], check=True, stdout=subprocess.DEVNULL)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rows = sum(sum(1 for _ in path.open()) - 1 for path in Path().rglob("*.csv") if path.stem.endswith(("orders", "items")))
+    return {"rows": rows, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
+
+
+def tpchgen(orders, folder, threads):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    scale = orders * ROWS_PER_ORDER / ROWS_PER_SCALE
+    program = str(Path(sys.executable).with_name("tpchgen-cli"))
+    options = ["--tables=orders,lineitem", "-c", "SNAPPY", "-n", str(threads)]
+    _, used = child(program, "parquet", "-s", f"{scale:.6f}", *options, "--output-dir=.", cwd=folder)
+    import pyarrow.parquet as pq
+
+    rows = sum(pq.ParquetFile(path).metadata.num_rows for path in folder.rglob("*.parquet"))
+    return {**used, "bytes": size_of(folder), "rows": rows}
+
+
+def latency():
+    """Milliseconds of CPU for a warm batch of 100 orders: clean, and with the demo's defects."""
+    from pytest_floe.synthetic import DataQuality, Ecommerce
+
+    found = []
+    for quality in (DataQuality(), DataQuality.demo()):
+        plan = Ecommerce(seed=1, quality=quality).even(100)
+        plan.batch(40)
+        took = []
+        for number in range(41, 241):
+            began = time.process_time()
+            plan.batch(number)
+            took.append(time.process_time() - began)
+        found.append(sorted(took)[len(took) // 2] * 1000)
+    return found
+
+
+def import_seconds():
+    """CPU seconds of importing the main interface, beyond those of starting Python."""
+    code = "from pytest_floe.synthetic import DataQuality, Ecommerce; Ecommerce(quality=DataQuality.demo())"
+    ways = (("-c", code), ("-c", "pass"))
+    took = [min(child(sys.executable, "-I", *way, cwd="/")[1]["cpu"] for _ in range(7)) for way in ways]
+    return took[0] - took[1]
+
+
+OURS = {
+    "floe: orders, order_items": floe,
+    "floe, 2 workers": floe_two_workers,
+    "floe, demo's defects": floe_spoiled,
+    "floe, all tables and defects": floe_everything,
+    "PyArrow writes, strings": writing_strings,
+    "PyArrow writes, encoded": writing_encoded,
+    "Faker loop": faker_loop,
+    "mimesis loop": mimesis_loop,
+    "jafgen 1 (to CSV)": jafgen,
+}
+
+
+def measured(orders, repeats, folder):
+    """Contenders take turns, so that a busy moment hits all alike."""
+    runs = {}
+    for _ in range(repeats):
+        runs.setdefault("tpchgen-cli", []).append(tpchgen(orders, folder, 1))
+        runs.setdefault("tpchgen-cli, 2 threads", []).append(tpchgen(orders, folder, 2))
+        for name, function in OURS.items():
+            runs.setdefault(name, []).append(contender(function.__name__, orders, folder))
+    return {name: {**min(several, key=lambda r: r["cpu"]), "wall": min(r["wall"] for r in several)} for name, several in runs.items()}
+
+
+def line(name, run):
+    rate = run["rows"] / run["cpu"]
+    return (
+        f"{name:<30}{run['rows']:>12,}{run['cpu']:>9.2f}{run['wall']:>9.2f}{run['mib']:>8.0f}"
+        f"{run['bytes'] / 1e6:>9.1f}{rate:>13,.0f}"
+    )
+
+
+HEADER = f"{'':<30}{'rows':>12}{'CPU s':>9}{'wall s':>9}{'MiB':>8}{'MB':>9}{'rows/CPU s':>13}"
+
+
+def report(orders, repeats, largest):
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {_processor()}; Python {platform.python_version()}")
+    print(", ".join(f"{n} {version(n)}" for n in ("numpy", "pyarrow", "tpchgen-cli", "faker", "mimesis", "jafgen")))
+    print(f"load when started {os.getloadavg()[0]:.1f}; best of {repeats} runs each\n\n{HEADER}")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "run"
+        runs = measured(orders, repeats, folder)
+        for name, run in runs.items():
+            print(line(name, run))
+        print(f"\n{_ratios(runs)}\n\nlinear in time and level in memory\n{HEADER}")
+        size = 100_000
+        while size <= largest:
+            run = min((contender("floe", size, folder) for _ in range(2)), key=lambda r: r["cpu"])
+            print(line(f"{size:,} orders", run), flush=True)
+            size *= 10
+    clean, demo = latency()
+    print(f"\na warm batch of 100 orders: {clean:.1f} ms of CPU clean, {demo:.1f} ms with the demo's defects (target 5)")
+    print(f"importing the main interface: {import_seconds() * 1000:.0f} ms of CPU (target 150)")
+
+
+def _ratios(runs):
+    def rate(name):
+        return runs[name]["rows"] / runs[name]["cpu"]
+
+    ours, wall = rate("floe: orders, order_items"), {n: runs[n]["wall"] for n in runs}
+    return "\n".join(
+        (
+            f"{ours / rate('tpchgen-cli'):.2f} times the rows per CPU second of tpchgen-cli (target 1.5)",
+            f"{ours / rate('Faker loop'):.0f} times those of the Faker loop (target 200)",
+            f"{rate('PyArrow writes, strings') / ours:.2f} times the CPU of merely writing strings (target 2.5), "
+            f"{rate('PyArrow writes, encoded') / ours:.2f} times that of writing what the generator hands over",
+            f"{wall['floe: orders, order_items'] / wall['floe, 2 workers']:.2f} times as fast with two workers (target 1.8)",
+        )
+    )
+
+
+def _processor():
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((text.partition(":")[2].strip() for text in lines if text.startswith("model name")), "unknown processor")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=2_000_000)
+    parser.add_argument("--largest", type=int, default=10_000_000, help="orders of the last step of the ladder")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(globals()[options.only](options.orders)))
+    else:
+        report(options.orders, options.repeats, options.largest)
+
+
+if __name__ == "__main__":
+    main()
