@@ -40,7 +40,8 @@ class Controller:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.stopped = ""
+        self.stopped = ""  # by whom: a user, or an error of pytest itself
+        self.early = ""  # why the session ends before all is done, whoever wants that
         self._cleanup = contextlib.ExitStack()
 
     # The beginning
@@ -135,6 +136,14 @@ class Controller:
                 self.gathering.take(result)
         if result:
             report.user_properties += _flattened(result)
+        self._stop_checks_of_workers()
+
+    def _stop_checks_of_workers(self) -> None:
+        """End what still runs in workers after -x or --maxfail; pytest-xdist itself waits for it."""
+        distributing = self.config.pluginmanager.getplugin("dsession")
+        if distributing and distributing.shouldstop and not self.early:
+            self.early = str(distributing.shouldstop)
+            self.context.evidence.stop_checks(self.early)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and self.gathering:
@@ -149,9 +158,10 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self.stopped = stopped_by(excinfo.value)
+        self.early = self.stopped or str(excinfo.value)
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.stopped = f"pytest failed: {excinfo.typename}: {excinfo.value}"
+        self.stopped = self.early = f"pytest failed: {excinfo.typename}: {excinfo.value}"
 
     # The end
 
@@ -161,8 +171,7 @@ class Controller:
             session.exitstatus = pytest.ExitCode.OK
         if self.gathering:
             with undisturbed():
-                early = self.stopped or str(session.shouldfail or session.shouldstop or "")
-                self._conclude(early)
+                self._conclude(self.early or str(session.shouldfail or session.shouldstop or ""))
                 session.exitstatus = self._exit_status(int(session.exitstatus))
         try:
             return (yield)

@@ -67,6 +67,12 @@ class Evidence:
         finally:
             (self.folder / f"worker-{pid}.json").unlink(missing_ok=True)
 
+    def stop_checks(self, why: str) -> None:
+        """Tell all workers to end their checks, for their sessions are about to end."""
+        self._write("ending.json", why)
+        for pid in self._working():
+            os.kill(pid, signal.SIGUSR1)
+
     def end_workers(self, why: str) -> None:
         """Tell all workers to end, and wait until they have cleaned up, at most ENDING_SECONDS."""
         self._write("ending.json", why)

@@ -59,7 +59,7 @@ class Runner:
         self._stop = threading.Event()
         self._why = ""
         self._futures: dict[str, Future[PreflightResult]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may stop what is being stopped
         self._active: set[_Worker] = set()
 
     def start(self, task: Task) -> Future[PreflightResult]:
@@ -108,6 +108,8 @@ class Runner:
             pause, attempts = min(2 * pause, _LONGEST_PAUSE), attempts + 1
 
     def _attempt(self, task: Task, attempts: int) -> PreflightResult:
+        if self._stop.is_set():
+            return self.judge.incomplete(task.identity, "incomplete.not_run", f"not run: {self._why}")
         probe = task.make_probe(self.timeout)
         self.journal.started(task.identity.id, self.timeout)
         worker = _Worker(task.body, probe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,11 +31,24 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     pytest.exit(_SIGTERM, returncode=EXIT_SIGTERM)
 
 
+@contextmanager
+def on_request(act: Callable[[], None]) -> Iterator[None]:
+    """Call ``act`` in the main thread when the controller asks for it, by SIGUSR1."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGUSR1, lambda _signal, _frame: act())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def stopped_by(error: BaseException) -> str:
-    """Return what ended the run before its time, or nothing where pytest interrupted it after a failure."""
-    if isinstance(error, pytest.Session.Interrupted):
-        return ""
-    return f"stopped by {error}" if isinstance(error, pytest.exit.Exception) else "stopped by Ctrl-C"
+    """Return who ended the run before its time, or nothing where pytest or pytest-xdist did so after a failure."""
+    if isinstance(error, pytest.exit.Exception):
+        return f"stopped by {error}"
+    return "stopped by Ctrl-C" if type(error) is KeyboardInterrupt else ""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import WatchedJournal
 from pytest_floe.redaction import scrub_warning, shielded
-from pytest_floe.signals import stopped_by, terminable, undisturbed
+from pytest_floe.signals import on_request, stopped_by, terminable, undisturbed
 
 
 class Worker:
@@ -28,12 +28,16 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        self._cleanup.enter_context(self.context.evidence.worker(os.getpid()))
         self._cleanup.enter_context(terminable())
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         self.execution = Execution(self.context, WatchedJournal(self.context.evidence, {}), together=False)
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
+        self._cleanup.enter_context(on_request(self._stop_checks))
+        self._cleanup.enter_context(self.context.evidence.worker(os.getpid()))
+
+    def _stop_checks(self) -> None:
+        self.execution.runner.stop(self.context.evidence.ending() or "")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:

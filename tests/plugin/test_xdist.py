@@ -63,24 +63,34 @@ def test_stopping_at_a_failure_cleans_up_in_workers(lab):
     assert not list(lab.path.glob("traces/floe-preflight-*"))
 
 
-def test_own_checks_run_in_workers(lab):
+OWN = """
+import os
+import pytest
+
+pytestmark = pytest.mark.preflight("kafka")
+
+@pytest.mark.xdist_group("brokers")
+@pytest.mark.parametrize("topic", ["a", "b"])
+def test_topic(probe, topic):
+    with probe.step("operate"):
+        assert topic == "a"
+"""
+FATAL = """
+def test_dies():
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("fatal", [False, True], ids=["in groups", "with a crash"])
+def test_own_checks_run_in_workers(lab, fatal):
     lab.services("ok")
     lab.pytester.makeini("[pytest]\nfloe_checks = own.py\npython_files = own.py\n")
-    (lab.path / "own.py").write_text(
-        "import pytest\n\npytestmark = pytest.mark.preflight('kafka')\n\n"
-        "@pytest.mark.xdist_group('brokers')\n@pytest.mark.parametrize('topic', ['a', 'b'])\n"
-        "def test_topic(probe, topic):\n    with probe.step('operate'):\n        assert topic == 'a'\n\n"
-        "def test_dies():\n    import os\n    os._exit(0)\n"
-    )
-    result = lab.run_apart("-n2", "--dist=loadgroup")
+    (lab.path / "own.py").write_text(OWN + (FATAL if fatal else ""))
+    result = lab.run_apart("-n2", "--dist=load" if fatal else "--dist=loadgroup")
 
     assert result.returncode == 1
-    assert lab.statuses() == [
-        ("a", "ok", None),
-        ("topic[a]", "ok", None),
-        ("topic[b]", "error", "operate.failed"),
-        ("dies", "error", "incomplete.worker_crashed"),
-    ]
+    expected = [("a", "ok", None), ("topic[a]", "ok", None), ("topic[b]", "error", "operate.failed")]
+    assert lab.statuses() == expected + [("dies", "error", "incomplete.worker_crashed")] * fatal
 
 
 @pytest.mark.parametrize(
@@ -99,11 +109,9 @@ def test_workers_that_cannot_keep_the_promise_are_refused(lab, arguments, said):
     assert said in lab.report()["config"]["errors"][0]["message"]
 
 
-@pytest.mark.parametrize(
-    "arguments", [("-n0",), ("-p", "no:xdist"), ("-p", "no:html"), ("-p", "no:terminal"), ("-p", "no:cacheprovider")]
-)
-def test_runs_without(lab, arguments):
+@pytest.mark.parametrize("absent", ["-n0", "-pno:xdist", "-pno:html", "-pno:terminal", "-pno:cacheprovider"])
+def test_runs_without(lab, absent):
     lab.services("ok", "fail")
 
-    assert lab.run(*arguments).ret == 1
+    assert lab.run(absent).ret == 1
     assert lab.statuses() == [("a", "ok", None), ("b", "error", "authorize.denied")]
