@@ -200,8 +200,6 @@ class Controller:
             sys.stderr.write(f"\nthe report could not be written: {error}\n")
 
     def _why_missing(self) -> str:
-        if self.gathering and self.gathering.broken:
-            return "pytest runs nothing when something could not be collected"
         option = self.config.option
         given = {"-k": option.keyword, "-m": option.markexpr, "--deselect": option.deselect}
         narrowed = [f"{flag} {value}" for flag, value in given.items() if value]

@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_package_and_its_data_only(wheel):
     assert {"pytest_floe/py.typed", "pytest_floe/report/page.html.j2", "pytest_floe/checks/preflight.py"} <= code
     assert {Path(name).suffix for name in code} <= {".py", ".typed", ".json", ".j2", ".css"}
     assert any(name.startswith("pytest_floe/schema/") for name in code)
-    assert not [name for name in names if "test_" in name or "conftest" in name or "__pycache__" in name]
+    assert not [name for name in names if Path(name).name.startswith(("test_", "conftest")) or "__pycache__" in name]
     for package, folder in (("", "pytest_floe"), ("checks", "checks"), ("synthetic", "synthetic")):
         missing = {path.name for path in (ROOT / folder).glob("*.py")} - {
             Path(name).name for name in code if Path(name).parent == Path("pytest_floe") / package
