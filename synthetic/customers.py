@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from .arrays import choice, instants, numbers, scalar, uuids
+from .arrays import choice, instants, joined, numbers, uuids
 from .distributions import DAY
 from .growth import CUSTOMERS
 from .regions import REGIONS, region_of
@@ -64,8 +63,6 @@ def _names(streams: Streams, rows: Ints) -> tuple[pa.Array, pa.Array]:
     family = numbers(last.picks[regions, locale, bits(words, 28, 12)])
     number = numbers(rows).cast(pa.string())
     domain = choice(regions, MAIL_DOMAINS).array(encoded=False)
-    names = pc.binary_join_element_wise(first.names.take(given), last.names.take(family), scalar(" "))
-    account = pc.binary_join_element_wise(
-        first.mail_names.take(given), last.mail_names.take(family), number, scalar(".")
-    )
-    return names, pc.binary_join_element_wise(account, domain, scalar("@"))
+    names = joined(first.names.take(given), " ", last.names.take(family))
+    emails = joined(first.mail_names.take(given), ".", last.mail_names.take(family), ".", number, "@", domain)
+    return names, emails

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from .arrays import instants, money, numbers, scalar, uuids
+from .arrays import instants, joined, money, numbers, uuids
 from .distributions import DAY, lognormal
 from .growth import PRODUCTS
 from .streams import bits, uniform
@@ -31,10 +30,10 @@ def product_columns(streams: Streams, schedule: Schedule, window: Window, first:
     """The data model's columns for products `first` to `end - 1`, listed in this window."""
     rows = np.arange(first, end)
     kinds = _kinds(streams["products.kind"].words(first, len(rows)))
-    series = pc.binary_join_element_wise(scalar("S"), numbers(rows + 100).cast(pa.string()), scalar(""))
+    series = numbers(rows + 100).cast(pa.string())
     return {
         "product_id": uuids(uuid_text(streams["products.id"].words(first, len(rows), 2))),
-        "name": pc.binary_join_element_wise(wares().names.take(numbers(kinds)), series, scalar(" ")),
+        "name": joined(wares().names.take(numbers(kinds)), " S", series),
         "category": wares().categories.take(numbers(kinds)),
         "price": money(prices(streams["products.kind"].words(first, len(rows)))),
         "created_at": instants(_created(streams, schedule, window, rows)),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from .arrays import Coded, as_text, flags, instants, numbers, uuids
+from .arrays import Coded, as_text, instants, numbers, uuids, without
 from .customers import customer_columns
 from .delivery import REACH, Deliveries, chosen, schedule_deliveries
 from .drift import drift_of, drifted, note_drift
@@ -147,7 +146,8 @@ class Maker:
         at = np.flatnonzero(missing)
         notes = Notes("customers")
         notes.add("null", "email", at, columns["email"].take(numbers(at)))
-        columns["email"] = pc.if_else(flags(missing), pa.nulls(1, pa.string())[0], columns["email"])
+        if len(at):
+            columns["email"] = without(columns["email"], missing)
         joined_with = np.maximum(CUSTOMERS.first_order(rows), piece.window.first_row) - piece.window.first_row
         delivered = Delivered(
             piece.window.number, Deliveries.in_order(rows), first - earliest, columns["customer_id"], joined_with
