@@ -54,7 +54,7 @@ scalars = (
     | st.sampled_from(
         ["", "${env:P}", "${env:NOT_SET}", "${file:floe.yaml}", "${", "https://x", "db", "a b", "\0", ":memory:"]
     )
-    | st.sampled_from([f"https://u:{SENTINEL}@x", f"{SENTINEL}@", f"x://y:{SENTINEL}@z", "http://[", "443", "/tmp"])
+    | st.sampled_from([f"https://u:{SENTINEL}@x", "floe@", f"x://y:{SENTINEL}@z", "http://[", "443", "/tmp"])
 )
 keys = st.text(max_size=8) | st.integers() | st.sampled_from(["<<", "\0", f"https://u:{SENTINEL}@x"])
 anything = st.recursive(
