@@ -13,6 +13,7 @@ from .export import CHUNK_SIZE, ORDERS_PER_FILE
 from .progress import Progress
 from .quality import DataQuality, rate_names
 from .shop import Ecommerce
+from .sinks.formats import COMPRESSIONS
 from .summary import closing_line, description
 from .write import FORMATS, write
 
@@ -33,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _generate(options)
     except InvalidSettings as error:
-        print("error:", *error.mistakes, sep="\n  ", file=sys.stderr)
+        sys.stderr.write("\n  ".join(("error:", *error.mistakes)) + "\n")
         return WRONG_ARGUMENTS
     except SyntheticError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted: what is there is whole", file=sys.stderr)
+        sys.stderr.write("interrupted: what is there is whole\n")
         return INTERRUPTED
     return 0
 
@@ -57,11 +58,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_what(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--orders", type=int, required=True, metavar="N", help="orders to make, before duplicates")
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same data (default 0)")
-    group.add_argument("--start", type=_instant, default=_instant("2025-01-01"), metavar="DATE", help="when the shop opens, UTC (default 2025-01-01)")  # fmt: skip
-    group.add_argument("--days", type=float, default=90, metavar="N", help="time the orders are spread over (default 90)")  # fmt: skip
-    group.add_argument("--batch-size", type=int, metavar="N", help="orders per logical batch (default: a hundredth of them, at least 100)")  # fmt: skip
+    add = group.add_argument
+    add("--orders", type=int, required=True, metavar="N", help="orders to make, before duplicates")
+    add("--seed", type=int, default=0, metavar="N", help="same seed, same data (default 0)")
+    add("--start", type=_instant, default="2025-01-01", metavar="DATE", help="first day, UTC (default 2025-01-01)")
+    add("--days", type=float, default=90, metavar="N", help="time the orders are spread over (default 90)")
+    add("--batch-size", type=int, metavar="N", help="orders per logical batch (default: a hundredth, at least 100)")
 
 
 def _add_rates(group: argparse._ArgumentGroup) -> None:
@@ -71,20 +73,22 @@ def _add_rates(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_where(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--out", metavar="DIR", help="a new folder, or a URI such as s3://bucket/folder")
-    group.add_argument("--format", choices=FORMATS, default="parquet", help="default parquet")
-    group.add_argument("--workers", type=int, default=1, metavar="N", help="threads (default 1)")
-    group.add_argument("--chunk-size", type=int, default=CHUNK_SIZE, metavar="N", help=f"orders made at a time (default {CHUNK_SIZE})")  # fmt: skip
-    group.add_argument("--orders-per-file", type=int, default=ORDERS_PER_FILE, metavar="N", help=f"default {ORDERS_PER_FILE}")  # fmt: skip
-    group.add_argument("--row-group-size", type=int, default=1 << 20, metavar="N", help="most rows in a Parquet row group")  # fmt: skip
-    group.add_argument("--compression", default="snappy", help="of Parquet: snappy (default), zstd, gzip, none")
-    group.add_argument("--partition-by-batch", action="store_true", help="hive folders batch=N")
-    group.add_argument("--catalog", metavar="NAME", help="Iceberg catalog of PyIceberg's configuration (default: one in DIR)")  # fmt: skip
-    group.add_argument("--namespace", default="shop", metavar="NAME", help="Iceberg namespace (default shop)")
-    group.add_argument("--describe", action="store_true", help="say what would be made, and make nothing")
+    add = group.add_argument
+    add("--out", metavar="DIR", help="a new folder, or a URI such as s3://bucket/folder")
+    add("--format", choices=FORMATS, default="parquet", help="default parquet")
+    add("--workers", type=int, default=1, metavar="N", help="threads (default 1)")
+    add("--chunk-size", type=int, default=CHUNK_SIZE, metavar="N", help=f"orders made at a time ({CHUNK_SIZE})")
+    add("--orders-per-file", type=int, default=ORDERS_PER_FILE, metavar="N", help=f"default {ORDERS_PER_FILE}")
+    add("--row-group-size", type=int, default=1 << 20, metavar="N", help="most rows in a Parquet row group")
+    add("--compression", choices=COMPRESSIONS, default="snappy", help="of Parquet (default snappy)")
+    add("--partition-by-batch", action="store_true", help="hive folders batch=N")
+    add("--catalog", metavar="NAME", help="Iceberg catalog of PyIceberg's configuration (default: one in DIR)")
+    add("--namespace", default="shop", metavar="NAME", help="Iceberg namespace (default shop)")
+    add("--describe", action="store_true", help="say what would be made, and make nothing")
 
 
 def _instant(text: str) -> datetime:
+    """A date or an instant in ISO format; without an offset it is UTC."""
     instant = datetime.fromisoformat(text)
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
@@ -92,7 +96,7 @@ def _instant(text: str) -> datetime:
 def _generate(options: argparse.Namespace) -> None:
     plan = _plan(options)
     if options.describe:
-        print(description(plan, options.orders))
+        sys.stdout.write(f"{description(plan, options.orders)}\n")
         return
     if not options.out:
         raise InvalidSettings(["--out is missing: name a new folder to write to, or ask for --describe"])
@@ -101,7 +105,7 @@ def _generate(options: argparse.Namespace) -> None:
         tally = write(plan, options, progress)
     finally:
         progress.close()
-    print(closing_line(tally, progress.seconds, options.out))
+    sys.stdout.write(f"{closing_line(tally, progress.seconds, options.out)}\n")
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -1,4 +1,4 @@
-"""Which order items a slice delivers, and in which order: its own less the withheld ones, then those that arrive late."""
+"""Which order items a slice delivers, in which order: its own less the withheld ones, then those that arrive late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order items as they are delivered: those of the batch's own orders, late ones of earlier orders, and their defects."""
+"""Order items as they are delivered: those of the batch's own orders, late ones, and their defects."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REGIONS = ("NA", "EMEA", "APAC", "LATAM")
 
 UTC_OFFSETS = (-6, 1, 8, -3)
-"""Hours from UTC to the clock most customers of a region live by: Chicago, Berlin, Singapore, Sao Paulo. No summer time."""
+"""Hours from UTC to the clock of most of a region: Chicago, Berlin, Singapore, Sao Paulo. No summer time."""
 
 _DEAL = (0, 1, 2, 0, 1, 0, 3, 2, 1, 0, 2, 1, 0, 2, 1, 0, 3, 1, 2, 0)
 """Customers are dealt to regions in rounds of 20: 35 % NA, 30 % EMEA, 25 % APAC, 10 % LATAM."""

@@ -71,7 +71,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "defects": (
         Column("entity", TEXT, "the spoiled table"),
         Column("_batch_id", NUMBER, "the batch of the spoiled row"),
-        Column("row", NUMBER, "its position in that batch's table, from 0; null where no single row is meant", nullable=True),
+        Column("row", NUMBER, "its position in that batch's table, from 0; null for a schema", nullable=True),
         Column("key", TEXT, "its key", nullable=True),
         Column("kind", TEXT, "null, duplicate, late, withheld, orphan, out_of_order or schema_drift"),
         Column("column", TEXT, "the spoiled column; null where the whole row is meant", nullable=True),

@@ -109,7 +109,7 @@ class Maker:
     def _columns(
         self, piece: Slice, entities: Collection[str], before: tuple[int, int]
     ) -> tuple[dict[str, Columns], list[Entries]]:
-        """The columns of some entities, and their ledger; `before` is how many orders and items are delivered before."""
+        """The columns of some entities, and their ledger; `before`: how many orders and items come before them."""
         columns: dict[str, Columns] = {}
         entries: list[Entries] = []
         if "customers" in entities:

@@ -39,6 +39,8 @@ class FileFormat(Protocol):
         """Start a file of rows of this schema."""
 
 
+COMPRESSIONS = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
+
 _COMPACT = {"_batch_id": "DELTA_BINARY_PACKED", "_ingested_at": "DELTA_BINARY_PACKED"}
 """The same value in every row of a batch."""
 

@@ -113,7 +113,7 @@ def explained(target: str) -> Iterator[None]:
 
 def _sentence(target: str, error: OSError) -> str:
     if error.errno in _FULL:
-        return f"{target}: the disk is full (or a limit is reached). Nothing was kept; free some space, write fewer orders, or name another place"
+        return f"{target}: the disk is full, or a limit reached. Free some space, write less, or name another place"
     if error.errno in _FORBIDDEN:
         return f"{target}: writing is not permitted. Name a place you may write to, or ask for the right to"
     return f"{target} cannot be written: {error}"

@@ -23,14 +23,16 @@ MADE = {
     "demo batch 17": lambda: Ecommerce(seed=42, quality=DataQuality.demo()).batch(17, orders=100),
     "all kinds, batch 5000": lambda: Ecommerce(seed=2**63 + 1, quality=ALL_KINDS).batch(5000, orders=300),
     "one day": lambda: Ecommerce(seed=7, batch_span=timedelta(days=1)).batch(40, orders=2000),
-    "along the curve": lambda: Ecommerce(
-        seed=-3, start=datetime(2024, 2, 29, 13, 7, tzinfo=UTC), batch_span=timedelta(hours=1), quality=ALL_KINDS
-    )
-    .curve(9000)
-    .batch(100),
-    "history": lambda: Ecommerce(seed=42, quality=DataQuality.demo())
-    .history(orders=50_000, days=365, batch_size=1000)
-    .batch(49),
+    "along the curve": lambda: (
+        Ecommerce(
+            seed=-3, start=datetime(2024, 2, 29, 13, 7, tzinfo=UTC), batch_span=timedelta(hours=1), quality=ALL_KINDS
+        )
+        .curve(9000)
+        .batch(100)
+    ),
+    "history": lambda: (
+        Ecommerce(seed=42, quality=DataQuality.demo()).history(orders=50_000, days=365, batch_size=1000).batch(49)
+    ),
     "far away": lambda: Ecommerce(seed=1).even(1_000_000).part(90_000, 999_000, 1_000_000),
 }
 

@@ -12,7 +12,6 @@ import time
 import duckdb
 import pyarrow.dataset as ds
 import pytest
-
 from pytest_floe.synthetic.cli import main
 
 MODULE = [sys.executable, "-m", "pytest_floe.synthetic", "generate"]

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-
 from pytest_floe.synthetic import Ecommerce
 from pytest_floe.synthetic.fixtures import BATCH_ORDERS
 

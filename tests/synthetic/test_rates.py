@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.schemas import KEYS
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.quality import rate_names

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
-
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.checksums import checksum
 from pytest_floe.synthetic.errors import TargetError
@@ -151,8 +152,9 @@ def test_batches_go_to_an_object_store_and_are_marked_complete(store):
 
 
 def test_an_object_store_is_left_empty_by_a_failure(store):
-    with pytest.raises(ZeroDivisionError), new_folder("/bucket/shop", store) as folder:
-        folder.open("orders.parquet").close()
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(ZeroDivisionError))
+        stack.enter_context(new_folder("/bucket/shop", store)).open("orders.parquet").close()
         raise ZeroDivisionError
     left = store.get_file_info(fs.FileSelector("/bucket", recursive=True))
     assert [info for info in left if info.type == fs.FileType.File] == []

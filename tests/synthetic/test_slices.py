@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_floe.synthetic import Ecommerce
@@ -13,7 +15,7 @@ from .shops import qualities, seeds, spans
 def test_the_parts_of_a_batch_one_behind_the_other_are_the_batch(seed, span, quality, orders, number, cuts):
     plan = Ecommerce(seed=seed, quality=quality, batch_span=span).even(orders)
     edges = sorted({0, orders, *(int(cut * orders) for cut in cuts)})
-    parts = [plan.part(number, a, b) for a, b in zip(edges, edges[1:], strict=False)] or [plan.part(number, 0, 0)]
+    parts = [plan.part(number, a, b) for a, b in pairwise(edges)] or [plan.part(number, 0, 0)]
     whole = plan.batch(number)
     assert [t for t in TABLES if not together(parts, t).equals(getattr(whole, t).combine_chunks())] == []
 

@@ -5,7 +5,6 @@ import sys
 
 import pyarrow as pa
 import pytest
-
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.checksums import checksum
 from pytest_floe.synthetic.schemas import SCHEMAS, TABLES
@@ -53,7 +52,6 @@ def test_spark_makes_the_tables_that_are_made_locally(spark, method, arguments, 
 
 def test_a_spark_schema_is_that_of_the_table():
     from pyspark.sql.pandas.types import to_arrow_schema
-
     from pytest_floe.synthetic.spark import spark_schema
 
     for table in TABLES:

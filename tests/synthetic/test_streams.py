@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pytest_floe.synthetic.growth import CUSTOMERS, PRODUCTS
 from pytest_floe.synthetic.streams import MAPPING_VERSION, Stream, chance, uniform
 
