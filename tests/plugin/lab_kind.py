@@ -47,6 +47,14 @@ def hang(settings, probe):
         threading.Event().wait()
 
 
+def late(settings, probe):
+    """Hang until a test lets go, then want to write."""
+    with probe.step("operate"):
+        while not Path(settings.folder, "go").exists():
+            time.sleep(0.01)
+    trace(settings, "wrote")
+
+
 def unreachable(settings, probe):
     probe.reached = False
     with probe.step("connect"):

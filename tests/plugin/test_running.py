@@ -1,6 +1,10 @@
 """Each check runs exactly once, beside the others, under its own deadline."""
 
+import threading
+
 import pytest
+
+from tests.plugin.conftest import WITHIN
 
 
 def test_all_checks_run_at_the_same_time_each_once(lab):
@@ -53,6 +57,17 @@ def test_what_an_abandoned_check_created_is_removed(lab):
 
     assert lab.statuses() == [("a", "error", "timeout")]
     assert not list(lab.path.glob("traces/floe-preflight-*"))
+
+
+def test_an_abandoned_check_does_not_go_on_when_its_service_answers_at_last(lab):
+    lab.services("late")
+    lab.run("--floe-timeout=1")
+    abandoned = next(thread for thread in threading.enumerate() if thread.name == "preflight lab:late")
+    (lab.path / "traces/go").touch()
+    abandoned.join(timeout=WITHIN)
+
+    assert not abandoned.is_alive()
+    assert not (lab.path / "traces/a.wrote").exists()
 
 
 def test_what_cannot_be_removed_is_an_error_by_name(lab):
