@@ -195,3 +195,9 @@ def test_a_path_is_relative_to_the_configuration_file_and_may_be_a_reference(pro
     project.write(json.dumps(OLDER), "elsewhere.json")
     text = "environments: {prod: {compiled_artifacts: '${env:ARTIFACTS}'}}"
     assert len(project.targets(text, ARTIFACTS="elsewhere.json", **LOGIN)) == 2
+
+
+def test_artifacts_may_be_named_by_the_defaults(project: Project) -> None:
+    project.write(json.dumps(OLDER), "compiled.json")
+    text = "{defaults: {compiled_artifacts: compiled.json}, environments: {prod: {}}}"
+    assert len(project.targets(text, **LOGIN)) == 2

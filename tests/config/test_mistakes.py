@@ -32,6 +32,7 @@ from tests.config.conftest import Project
         ),
         ("catalog_uri: polaris.example", "'polaris.example' needs a scheme; write http:// or https:// in front"),
         ("catalog_uri: 'https://'", "names no host; write scheme://host[:port]/path"),
+        ("catalog_uri: 'https://x/a b'", "names no host; write scheme://host[:port]/path"),
         ("catalog_uri: 'https://x:99999'", "has a port outside 1 to 65535"),
         ("catalog_uri: 'https://x:0'", "has port 0; use 1 to 65535"),
         ("catalog_uri: 'https://[x'", "is not a URL"),
