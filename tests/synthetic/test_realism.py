@@ -44,7 +44,9 @@ def test_weekdays_differ_and_weekends_are_not_mondays(month):
 def test_a_fifth_of_the_customers_places_most_of_the_orders(month):
     share = month.execute(
         """SELECT sum(n) FILTER (place <= 0.2) / sum(n)
-           FROM (SELECT n, percent_rank() OVER (ORDER BY n DESC) AS place FROM (SELECT count(order_id) AS n FROM customers LEFT JOIN orders USING (customer_id) GROUP BY customer_id))"""
+           FROM (SELECT n, percent_rank() OVER (ORDER BY n DESC) AS place
+                 FROM (SELECT count(order_id) AS n
+                       FROM customers LEFT JOIN orders USING (customer_id) GROUP BY customer_id))"""
     ).fetchone()[0]
     assert 0.5 < share < 0.8
 
