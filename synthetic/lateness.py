@@ -37,12 +37,10 @@ _LANE = np.repeat(np.arange(len(_BLOCKS)), [10, 4, 1, 1])
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Some late items: item rows, their order rows, the instant their order was placed, and where they go."""
+    """Some late items, ascending: item rows, their order rows, and the batch that delivers each."""
 
     items: Ints
     orders: Ints
-    placed: Ints
-    lanes: NDArray[np.int64]
     target: Ints
 
     @classmethod
@@ -50,9 +48,18 @@ class Late:
         """No items."""
         return cls(*(np.zeros(0, dtype=np.int64) for _ in cls.__slots__))
 
-    def taking(self, chosen: NDArray[np.intp]) -> Late:
+    def taking(self, chosen: NDArray[np.bool_]) -> Late:
         """Some of them."""
-        return Late(*(getattr(self, name)[chosen] for name in self.__slots__))
+        return self if chosen.all() else Late(self.items[chosen], self.orders[chosen], self.target[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Late items of one batch that arrive with another, and when their orders were placed."""
+
+    window: Window
+    late: Late
+    placed: Ints
 
 
 class Lateness:
@@ -64,40 +71,45 @@ class Lateness:
         longest_delay = max(1, quality.max_late // schedule.longest_span)
         self._blocks = [min(block, (longest_delay + 1) // 2) for block in _BLOCKS]
         self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
+        self._shuffle: Callable[[int, int], tuple[int, int]] = lru_cache(maxsize=64)(self._drawn_shuffle)
 
     def withheld(self, window: Window, baskets: Baskets) -> Late:
         """The items of some of a batch's orders that come with a later batch."""
-        rows = baskets.item_rows
         if self._rate <= 0:
             return Late.none()
+        rows = baskets.item_rows
         words = self._streams["order_items.late"].at(rows)
         chosen = np.flatnonzero(chance(words, self._rate))
         orders = np.searchsorted(baskets.starts, rows[chosen], side="right") - 1 + baskets.first
+        targets = np.array([self._target(lane, window.number) for lane in range(len(_BLOCKS))])
         lanes = _LANE[bits(words[chosen], 0, _LANE_BITS)]
-        targets = [self._target(lane, window.number) for lane in range(len(_BLOCKS))]
-        placed = placed_at(self._streams, self._schedule, window, orders)
-        late = Late(rows[chosen], orders, placed, lanes, np.array(targets)[lanes])
-        return late.taking(np.flatnonzero(placed >= self._in_time(targets)[lanes]))
+        return self._in_time(window, Late(rows[chosen], orders, targets[lanes]))
 
-    def arriving(self, window: Window) -> list[tuple[Window, Late]]:
+    def arriving(self, window: Window) -> list[Sent]:
         """The items of earlier orders that come with this batch, by the batch they should have come with."""
         if self._rate <= 0:
             return []
         found = {self._source(lane, window.number) for lane in range(len(_BLOCKS))}
         sources = [self._window(source) for source in sorted(s for s in found if s is not None)]
-        return [(source, self._sent(source, window.number)) for source in sources]
+        sent = [(source, self._sent(source, window.number)) for source in sources]
+        return [Sent(source, late, self._placed(source, late)) for source, late in sent if len(late.items)]
+
+    def _placed(self, window: Window, late: Late) -> Ints:
+        return placed_at(self._streams, self._schedule, window, late.orders)
 
     def _sent(self, window: Window, target: int) -> Late:
         late = self.withheld(window, make_baskets(self._streams, window.first_row, window.end_row))
-        return late.taking(np.flatnonzero(late.target == target))
+        return late.taking(late.target == target)
 
-    def _in_time(self, targets: list[int]) -> Ints:
-        """The earliest instant an order may have been placed to be in time for each target."""
-        begins = [self._window(target).begin for target in targets]
-        last = self._schedule.batches
-        never = np.iinfo(np.int64).max
-        out_of_reach = [last is not None and target >= last for target in targets]
-        return np.where(out_of_reach, never, np.array(begins) - self._max_late)
+    def _in_time(self, window: Window, late: Late) -> Late:
+        """Those whose target exists and begins within the permitted time after the order was placed."""
+        if self._schedule.batches is not None:
+            late = late.taking(late.target < self._schedule.batches)
+        targets = np.unique(late.target)
+        earliest = np.array([self._window(int(t)).begin - self._max_late for t in targets], dtype=np.int64)
+        if (earliest <= window.begin).all():
+            return late
+        return late.taking(self._placed(window, late) >= earliest[np.searchsorted(targets, late.target)])
 
     def _target(self, lane: int, source: int) -> int:
         size = self._blocks[lane]
@@ -113,7 +125,7 @@ class Lateness:
         factor, shift = self._shuffle(lane, block - 1)
         return (block - 1) * size + (place - shift) * pow(factor, -1, size) % size
 
-    def _shuffle(self, lane: int, block: int) -> tuple[int, int]:
+    def _drawn_shuffle(self, lane: int, block: int) -> tuple[int, int]:
         """Factor and shift of a block's shuffle."""
         size = self._blocks[lane]
         words = self._streams[f"order_items.late.lane{lane}"].words(block, 1, 2)[0]

@@ -17,7 +17,7 @@ from .uuids import uuid_text
 
 if TYPE_CHECKING:
     from .delivery import Deliveries
-    from .lateness import Late
+    from .lateness import Sent
     from .pools import Pools
     from .quality import DataQuality
     from .schedules import Window
@@ -55,17 +55,17 @@ class ItemSpoiler:
     def __init__(self, streams: Streams, quality: DataQuality, pools: Pools) -> None:
         self._streams, self._quality, self._pools = streams, quality, pools
 
-    def arrivals(self, sent: list[tuple[Window, Late]]) -> Arrivals | None:
+    def arrivals(self, sent: list[Sent]) -> Arrivals | None:
         """Make the late items sent by earlier batches; their orders are numbered from 0."""
-        if not sum(len(late.items) for _, late in sent):
+        if not sent:
             return None
-        items, orders, placed = (
-            np.concatenate([getattr(late, name) for _, late in sent]) for name in ("items", "orders", "placed")
-        )
+        items = np.concatenate([s.late.items for s in sent])
+        orders = np.concatenate([s.late.orders for s in sent])
+        placed = np.concatenate([s.placed for s in sent])
         values = make_items(self._streams, self._pools, items, orders)
         known, order = np.unique(orders, return_inverse=True)
         order_ids = uuid_text(self._streams["orders.id"].at(known, 2))
-        due = tuple((window, len(late.items)) for window, late in sent)
+        due = tuple((s.window, len(s.late.items)) for s in sent)
         return Arrivals(Lines(items, order, placed, values), order_ids, due)
 
     def spoil(self, lines: Lines, order_ids: Cells, newest_order: int, notes: Notes) -> RawItems:

@@ -201,7 +201,7 @@ class Maker:
 
     def _withheld(self, piece: Slice, plan: ItemPlan) -> list[Entries]:
         late = plan.withheld
-        late = late.taking(np.flatnonzero(late.orders >= piece.first))
+        late = late.taking(late.orders >= piece.first)
         if not len(late.items):
             return []
         keys = uuids(uuid_text(self._streams["order_items.id"].at(late.items, 2)))
