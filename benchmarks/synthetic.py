@@ -4,6 +4,8 @@ Needs, beside the package: tpchgen-cli, Faker, mimesis, jafgen. Every contender 
 times in turn; the least CPU time counts, as it does not grow with what else the machine is doing. Wall time does.
 """
 
+# ruff: noqa: PLC0415 - each contender imports what it is measured with
+
 from __future__ import annotations
 
 import argparse
@@ -16,15 +18,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_floe.synthetic import Plan
 
 ROWS_PER_SCALE = 7_500_000
 ROWS_PER_ORDER = 3.5
-LOOP_ROWS = 20_000
+LOOP_ORDERS = 20_000
+STATUSES = ("pending", "processing", "shipped", "delivered", "cancelled")
+
+Run = dict[str, float]
+"""What one run used: rows, cpu and wall seconds, mib of memory, bytes on disk."""
 
 
-def child(*command, cwd):
+def child(*command: str, cwd: str | Path) -> tuple[bytes, Run]:
     """Run a command: what it printed, CPU and wall seconds, peak memory in MiB."""
     began = time.perf_counter()
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -37,26 +50,26 @@ def child(*command, cwd):
     return printed, {**seconds, "mib": used.ru_maxrss / 1024}
 
 
-def contender(name, orders, folder, *extra):
+def contender(name: str, orders: int, folder: Path) -> Run:
     """One measurement of a function of this file, which may correct what was measured from outside."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [sys.executable, os.path.abspath(__file__), "--only", name, "--orders", str(orders), *extra]
+    command = [sys.executable, str(Path(__file__).resolve()), "--only", name, "--orders", str(orders)]
     printed, used = child(*command, cwd=folder)
     return {**used, "bytes": size_of(folder), **json.loads(printed)}
 
 
-def size_of(folder):
+def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def history(orders, **rates):
+def history(orders: int, **rates: float) -> Plan:
     from pytest_floe.synthetic import DataQuality, Ecommerce
 
     return Ecommerce(seed=1, quality=DataQuality(**rates)).history(orders=orders, days=90, batch_size=orders // 20)
 
 
-def generate(orders, tables, workers=1, **rates):
+def generate(orders: int, tables: tuple[str, ...], workers: int = 1, **rates: float) -> Run:
     from pytest_floe.synthetic.export import export
     from pytest_floe.synthetic.sinks.formats import Parquet
     from pytest_floe.synthetic.sinks.places import new_folder
@@ -72,26 +85,25 @@ EVERYTHING = ("customers", "products", "orders", "order_items", "defects")
 DEMO = {"null_rate": 0.02, "duplicate_rate": 0.01, "late_arrival_rate": 0.05}
 
 
-def floe(orders):
+def floe(orders: int) -> Run:
     return generate(orders, PAIR)
 
 
-def floe_two_workers(orders):
+def floe_two_workers(orders: int) -> Run:
     return generate(orders, PAIR, workers=2)
 
 
-def floe_spoiled(orders):
+def floe_spoiled(orders: int) -> Run:
     return generate(orders, PAIR, **DEMO)
 
 
-def floe_everything(orders):
+def floe_everything(orders: int) -> Run:
     return generate(orders, EVERYTHING, **DEMO)
 
 
-def merely_writing(orders, *, encoded):
+def merely_writing(orders: int, *, encoded: bool) -> Run:
     """Write finished tables from memory, with the generator's own settings; only the writing counts."""
     import pyarrow as pa
-
     from pytest_floe.synthetic.export import pieces
     from pytest_floe.synthetic.sinks.formats import Parquet
 
@@ -110,80 +122,91 @@ def merely_writing(orders, *, encoded):
     return {"rows": rows, "cpu": used, "wall": wall}
 
 
-def writing_strings(orders):
+def writing_strings(orders: int) -> Run:
     return merely_writing(orders, encoded=False)
 
 
-def writing_encoded(orders):
+def writing_encoded(orders: int) -> Run:
     return merely_writing(orders, encoded=True)
 
 
-def faker_loop(_):
-    from datetime import UTC, datetime
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def faker_loop(_: int) -> Run:
     from faker import Faker
 
     fake = Faker()
     Faker.seed(1)
-    rows = [
-        {
-            "order_id": fake.uuid4(),
-            "customer_id": fake.uuid4(),
-            "status": fake.random_element(("pending", "processing", "shipped", "delivered", "cancelled")),
-            "total_amount": fake.pydecimal(left_digits=4, right_digits=2, positive=True),
-            "order_date": fake.date_time_between(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC), UTC),
-            "shipped_date": fake.date_time_between(datetime(2025, 4, 1, tzinfo=UTC), datetime(2025, 5, 1, tzinfo=UTC), UTC),
-        }
-        for _ in range(LOOP_ROWS)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), "orders.parquet")
-    return {"rows": LOOP_ROWS}
+    opened, closed = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
+
+    def money() -> object:
+        return fake.pydecimal(left_digits=4, right_digits=2, positive=True)
+
+    def instant() -> object:
+        return fake.date_time_between(opened, closed, UTC)
+
+    return _looped(fake.uuid4, fake.random_element, fake.random_digit_not_null, money, instant)
 
 
-def mimesis_loop(_):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def mimesis_loop(_: int) -> Run:
     from mimesis import Generic, Locale
 
     g = Generic(Locale.EN, seed=1)
-    rows = [
-        {
-            "order_id": g.cryptographic.uuid(),
-            "customer_id": g.cryptographic.uuid(),
-            "status": g.random.choice(("pending", "processing", "shipped", "delivered", "cancelled")),
-            "total_amount": g.finance.price(1, 9999),
-            "order_date": g.datetime.datetime(2025, 2025),
-            "shipped_date": g.datetime.datetime(2025, 2025),
-        }
-        for _ in range(LOOP_ROWS)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), "orders.parquet")
-    return {"rows": LOOP_ROWS}
+
+    def money() -> object:
+        return Decimal(str(g.finance.price(1, 9999)))
+
+    def instant() -> object:
+        return g.datetime.datetime(2025, 2025)
+
+    return _looped(g.cryptographic.uuid, g.random.choice, lambda: g.random.randint(1, 9), money, instant)
 
 
-def jafgen(_):
+def _looped(
+    uuid: Callable[[], object],
+    pick: Callable[[tuple[str, ...]], object],
+    digit: Callable[[], object],
+    money: Callable[[], object],
+    instant: Callable[[], object],
+) -> Run:
+    """Rows as a loop makes them: the same columns, without sums, curves or defects."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    orders, items = [], []
+    for number in range(LOOP_ORDERS):
+        order = {"order_id": uuid(), "customer_id": uuid(), "status": pick(STATUSES), "total_amount": money()}
+        orders.append(order | {"order_date": instant(), "shipped_date": instant(), "updated_at": instant()})
+        for _ in range(2 + number % 2):
+            line = {"order_item_id": uuid(), "order_id": order["order_id"], "product_id": uuid(), "quantity": digit()}
+            amounts = {"unit_price": money(), "discount": money(), "subtotal": money()}
+            items.append(line | amounts | {"updated_at": instant()})
+    for name, rows in (("orders", orders), ("order_items", items)):
+        pq.write_table(pa.Table.from_pylist(rows), f"{name}.parquet")
+    return {"rows": len(orders) + len(items)}
+
+
+def jafgen(_: int) -> Run:
     subprocess.run([str(Path(sys.executable).with_name("jafgen")), "1"], check=True, stdout=subprocess.DEVNULL)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    rows = sum(sum(1 for _ in path.open()) - 1 for path in Path().rglob("*.csv") if path.stem.endswith(("orders", "items")))
+    rows = sum(
+        sum(1 for _ in path.open()) - 1 for path in Path().rglob("*.csv") if path.stem.endswith(("orders", "items"))
+    )
     return {"rows": rows, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
-def tpchgen(orders, folder, threads):
+def tpchgen(orders: int, folder: Path, threads: int) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     scale = orders * ROWS_PER_ORDER / ROWS_PER_SCALE
     program = str(Path(sys.executable).with_name("tpchgen-cli"))
     options = ["--tables=orders,lineitem", "-c", "SNAPPY", "-n", str(threads)]
-    _, used = child(program, "parquet", "-s", f"{scale:.6f}", *options, "--output-dir=.", cwd=folder)
     import pyarrow.parquet as pq
 
+    _, used = child(program, "parquet", "-s", f"{scale:.6f}", *options, "--output-dir=.", cwd=folder)
     rows = sum(pq.ParquetFile(path).metadata.num_rows for path in folder.rglob("*.parquet"))
     return {**used, "bytes": size_of(folder), "rows": rows}
 
 
-def latency():
+def latency() -> list[float]:
     """Milliseconds of CPU for a warm batch of 100 orders: clean, and with the demo's defects."""
     from pytest_floe.synthetic import DataQuality, Ecommerce
 
@@ -200,7 +223,7 @@ def latency():
     return found
 
 
-def import_seconds():
+def import_seconds() -> float:
     """CPU seconds of importing the main interface, beyond those of starting Python."""
     code = "from pytest_floe.synthetic import DataQuality, Ecommerce; Ecommerce(quality=DataQuality.demo())"
     ways = (("-c", code), ("-c", "pass"))
@@ -221,18 +244,19 @@ OURS = {
 }
 
 
-def measured(orders, repeats, folder):
+def measured(orders: int, repeats: int, folder: Path) -> dict[str, Run]:
     """Contenders take turns, so that a busy moment hits all alike."""
-    runs = {}
+    runs: dict[str, list[Run]] = {}
     for _ in range(repeats):
         runs.setdefault("tpchgen-cli", []).append(tpchgen(orders, folder, 1))
         runs.setdefault("tpchgen-cli, 2 threads", []).append(tpchgen(orders, folder, 2))
         for name, function in OURS.items():
             runs.setdefault(name, []).append(contender(function.__name__, orders, folder))
-    return {name: {**min(several, key=lambda r: r["cpu"]), "wall": min(r["wall"] for r in several)} for name, several in runs.items()}
+    least = {name: min(several, key=lambda r: r["cpu"]) for name, several in runs.items()}
+    return {name: run | {"wall": min(r["wall"] for r in runs[name])} for name, run in least.items()}
 
 
-def line(name, run):
+def line(name: str, run: Run) -> str:
     rate = run["rows"] / run["cpu"]
     return (
         f"{name:<30}{run['rows']:>12,}{run['cpu']:>9.2f}{run['wall']:>9.2f}{run['mib']:>8.0f}"
@@ -243,7 +267,7 @@ def line(name, run):
 HEADER = f"{'':<30}{'rows':>12}{'CPU s':>9}{'wall s':>9}{'MiB':>8}{'MB':>9}{'rows/CPU s':>13}"
 
 
-def report(orders, repeats, largest):
+def report(orders: int, repeats: int, largest: int) -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, {_processor()}; Python {platform.python_version()}")
     print(", ".join(f"{n} {version(n)}" for n in ("numpy", "pyarrow", "tpchgen-cli", "faker", "mimesis", "jafgen")))
     print(f"load when started {os.getloadavg()[0]:.1f}; best of {repeats} runs each\n\n{HEADER}")
@@ -259,32 +283,36 @@ def report(orders, repeats, largest):
             print(line(f"{size:,} orders", run), flush=True)
             size *= 10
     clean, demo = latency()
-    print(f"\na warm batch of 100 orders: {clean:.1f} ms of CPU clean, {demo:.1f} ms with the demo's defects (target 5)")
+    print(
+        f"\na warm batch of 100 orders: {clean:.1f} ms of CPU clean, {demo:.1f} ms with the demo's defects (target 5)"
+    )
     print(f"importing the main interface: {import_seconds() * 1000:.0f} ms of CPU (target 150)")
 
 
-def _ratios(runs):
-    def rate(name):
+def _ratios(runs: dict[str, Run]) -> str:
+    def rate(name: str) -> float:
         return runs[name]["rows"] / runs[name]["cpu"]
 
-    ours, wall = rate("floe: orders, order_items"), {n: runs[n]["wall"] for n in runs}
-    return "\n".join(
-        (
-            f"{ours / rate('tpchgen-cli'):.2f} times the rows per CPU second of tpchgen-cli (target 1.5)",
-            f"{ours / rate('Faker loop'):.0f} times those of the Faker loop (target 200)",
-            f"{rate('PyArrow writes, strings') / ours:.2f} times the CPU of merely writing strings (target 2.5), "
-            f"{rate('PyArrow writes, encoded') / ours:.2f} times that of writing what the generator hands over",
-            f"{wall['floe: orders, order_items'] / wall['floe, 2 workers']:.2f} times as fast with two workers (target 1.8)",
-        )
+    ours = rate("floe: orders, order_items")
+    strings, encoded = rate("PyArrow writes, strings") / ours, rate("PyArrow writes, encoded") / ours
+    faster = runs["floe: orders, order_items"]["wall"] / runs["floe, 2 workers"]["wall"]
+    return (
+        f"{ours / rate('tpchgen-cli'):.2f} times the rows per CPU second of tpchgen-cli (target 1.5)\n"
+        f"{ours / rate('Faker loop'):.0f} times those of the Faker loop (target 200)\n"
+        f"{strings:.2f} times the CPU of merely writing the tables as strings (target 2.5), "
+        f"{encoded:.2f} times that of writing them encoded\n"
+        f"{faster:.2f} times as fast with two workers (target 1.8)"
     )
 
 
-def _processor():
+def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((text.partition(":")[2].strip() for text in lines if text.startswith("model name")), "unknown processor")
+    return next(
+        (text.partition(":")[2].strip() for text in lines if text.startswith("model name")), "unknown processor"
+    )
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=2_000_000)
     parser.add_argument("--largest", type=int, default=10_000_000, help="orders of the last step of the ladder")
