@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from .plan import Batch
     from .shop import Ecommerce
 
-BATCH_ORDERS = 100
-
 
 @pytest.fixture(scope="session")
 def ecommerce_factory() -> Callable[..., Ecommerce]:
@@ -34,4 +32,4 @@ def ecommerce(ecommerce_factory: Callable[..., Ecommerce]) -> Ecommerce:
 @pytest.fixture(scope="session")
 def ecommerce_batch(ecommerce: Ecommerce) -> Batch:
     """The first batch of `ecommerce`: 100 orders, and the customers and products the shop opens with."""
-    return ecommerce.batch(0, orders=BATCH_ORDERS)
+    return ecommerce.batch(0)

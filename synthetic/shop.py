@@ -24,6 +24,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _LONGEST_SPAN = timedelta(days=3653)
+BATCH_ORDERS = 100
+"""Orders in a batch unless a number is given."""
+
 _MOST_ORDERS = 1 << 32
 
 
@@ -65,25 +68,26 @@ class Ecommerce:
         """The same shop with nothing spoiled."""
         return replace(self, quality=DataQuality())
 
-    def batch(self, number: int, *, orders: int) -> Batch:
+    def batch(self, number: int, *, orders: int = BATCH_ORDERS) -> Batch:
         """Batch `number`, from 0, of batches of `orders` orders each."""
         return self.even(orders).batch(number)
 
     def batches(
         self, start: int = 0, stop: int | None = None, *, orders: int | None = None, orders_per_day: float | None = None
     ) -> Iterator[Batch]:
-        """Batches `start` to `stop - 1` (None: without end), of `orders` each or following the curve.
+        """Batches `start` to `stop - 1` (None: without end), of `orders` each (100) or following the curve.
 
         With `orders_per_day`, the mean of the first week, the number of orders in a batch follows the hours, the
         weekdays and the growth of the shop.
         """
-        if (orders is None) == (orders_per_day is None):
-            _refuse(["give either orders, the number in every batch, or orders_per_day"])
-        plan = self.even(orders) if orders is not None else self.curve(orders_per_day or 0)
-        return plan.batches(start, stop)
+        if orders_per_day is None:
+            return self.even(BATCH_ORDERS if orders is None else orders).batches(start, stop)
+        if orders is not None:
+            _refuse(["orders, the number in every batch, and orders_per_day exclude each other"])
+        return self.curve(orders_per_day).batches(start, stop)
 
     def stream(
-        self, *, every: timedelta | float, orders: int, start: int = 0, stop: int | None = None
+        self, *, every: timedelta | float, orders: int = BATCH_ORDERS, start: int = 0, stop: int | None = None
     ) -> Iterator[Batch]:
         """Batches as a schedule would bring them: one now, and one more after each `every` (a timedelta or seconds).
 

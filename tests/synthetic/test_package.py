@@ -5,9 +5,6 @@ import sys
 
 import pytest
 from pytest_floe.synthetic import Ecommerce
-from pytest_floe.synthetic.fixtures import BATCH_ORDERS
-
-pytest_plugins: list[str] = []
 
 
 def fresh(code):
@@ -37,10 +34,10 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_the_fixtures_serve_a_shop_and_its_first_batch(pytester):
     pytester.makeconftest("from pytest_floe.synthetic.fixtures import *")
     pytester.makepyfile(
-        f"""
+        """
         def test_data(ecommerce, ecommerce_batch, ecommerce_factory):
             assert ecommerce_batch.number == 0
-            assert len(ecommerce_batch.orders) >= {BATCH_ORDERS}
+            assert len(ecommerce_batch.orders) >= 100
             assert len(ecommerce_batch.defects) > 0
             assert ecommerce == ecommerce_factory(seed=42, quality=ecommerce.quality)
         """

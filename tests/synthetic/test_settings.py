@@ -33,7 +33,6 @@ def test_every_wrong_setting_of_a_shop_is_told_at_once():
         lambda shop: shop.batch(-1, orders=1),
         lambda shop: shop.batch(0, orders=-1),
         lambda shop: shop.batch(0, orders=1.5),
-        lambda shop: shop.batches(0, 1),
         lambda shop: shop.batches(0, 1, orders=1, orders_per_day=1),
         lambda shop: shop.batches(0, 1, orders_per_day=-3),
         lambda shop: shop.history(orders=-1, days=0, batch_size=0),
