@@ -19,6 +19,7 @@ from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.gathering import Gathering
 from pytest_floe.journal import WatchedJournal
+from pytest_floe.leaving import leave_promptly
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
 from pytest_floe.redaction import scrub_report, scrub_warning, shielded
@@ -41,6 +42,7 @@ class Controller:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.stopped = ""  # by whom: a user, or an error of pytest itself
+        self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
         self._cleanup = contextlib.ExitStack()
 
@@ -172,7 +174,7 @@ class Controller:
         if self.gathering:
             with undisturbed():
                 self._conclude(self.early or str(session.shouldfail or session.shouldstop or ""))
-                session.exitstatus = self._exit_status(int(session.exitstatus))
+                self.status = session.exitstatus = self._exit_status(int(session.exitstatus))
         try:
             return (yield)
         finally:
@@ -184,6 +186,8 @@ class Controller:
             if self.gathering and self.report is None:
                 self._conclude(self.stopped or "the session did not start")
             self._cleanup.close()
+        if self.execution and self.execution.runner.has_hung:
+            leave_promptly(self.status)
 
     def _conclude(self, early: str) -> None:
         """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""

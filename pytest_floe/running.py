@@ -61,6 +61,7 @@ class Runner:
         self._futures: dict[str, Future[PreflightResult]] = {}
         self._lock = threading.RLock()  # a signal may stop what is being stopped
         self._active: set[_Worker] = set()
+        self._abandoned: list[_Worker] = []
 
     def start(self, task: Task) -> Future[PreflightResult]:
         """Start ``task`` unless it was started before; return its future result."""
@@ -82,6 +83,11 @@ class Runner:
         until = time.monotonic() + CLEAN_UP_SECONDS + 1
         for future in self._futures.values():
             _wait(future, until - time.monotonic())
+
+    @property
+    def has_hung(self) -> bool:
+        """Whether a check was abandoned that still runs."""
+        return any(worker.is_alive() for worker in self._abandoned)
 
     def finished(self) -> Mapping[str, PreflightResult]:
         """Return the results that there are by now, by target id."""
@@ -121,6 +127,7 @@ class Runner:
         finding = worker.wait(self.timeout)
         with self._lock:
             self._active.discard(worker)
+            self._abandoned.append(worker)
         if worker.was_stopped and finding:
             finding = Finding("incomplete.not_run", f"{self._why}, in step {finding.step}")
         duration_ms = round((time.monotonic() - probe.began) * 1000)

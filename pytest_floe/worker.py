@@ -13,6 +13,7 @@ from pytest_floe.collecting import Collecting
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import WatchedJournal
+from pytest_floe.leaving import leave_promptly
 from pytest_floe.redaction import scrub_warning, shielded
 from pytest_floe.signals import on_request, stopped_by, terminable, undisturbed
 
@@ -52,4 +53,6 @@ class Worker:
         with undisturbed():
             self.execution.close(self.context.evidence.ending() or self._stopped or "the session ended")
         self._cleanup.close()
+        if self.execution.runner.has_hung:
+            leave_promptly(int(pytest.ExitCode.TESTS_FAILED))
         return (yield)

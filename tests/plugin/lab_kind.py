@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pytest_floe import Plan, Secret, Settings, check, setting
@@ -53,6 +54,12 @@ def late(settings, probe):
         while not Path(settings.folder, "go").exists():
             time.sleep(0.01)
     trace(settings, "wrote")
+
+
+def hang_in_a_pool(settings, probe):
+    """Hang in a thread that Python waits for before it ends, as the thread pools of SDKs have them."""
+    with probe.step("operate"):
+        ThreadPoolExecutor().submit(threading.Event().wait).result()
 
 
 def unreachable(settings, probe):

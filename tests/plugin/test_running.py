@@ -70,6 +70,14 @@ def test_an_abandoned_check_does_not_go_on_when_its_service_answers_at_last(lab)
     assert not (lab.path / "traces/a.wrote").exists()
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "workers"])
+def test_threads_that_a_driver_left_hanging_do_not_keep_the_process_alive(lab, workers):
+    lab.services("hang_in_a_pool", "ok")
+
+    assert lab.run_apart("--floe-timeout=1", *workers).returncode == 1
+    assert lab.statuses() == [("a", "error", "timeout"), ("b", "ok", None)]
+
+
 def test_what_cannot_be_removed_is_an_error_by_name(lab):
     lab.services("undeletable")
 
