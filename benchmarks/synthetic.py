@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pytest_floe.synthetic import Plan
 
 ROWS_PER_SCALE = 7_500_000
@@ -101,33 +102,42 @@ def floe_everything(orders: int) -> Run:
     return generate(orders, EVERYTHING, **DEMO)
 
 
-def merely_writing(orders: int, *, encoded: bool) -> Run:
-    """Write finished tables from memory, with the generator's own settings; only the writing counts."""
-    import pyarrow as pa
+def _finished(orders: int, *, encoded: bool) -> dict[str, list[pa.Table]]:
     from pytest_floe.synthetic.export import pieces
+
+    plan = history(orders)
+    parts = [plan.part(p.batch, p.first, p.end, encoded=encoded, only=PAIR) for p in pieces(plan, range(20), 50_000)]
+    return {name: [getattr(part, name) for part in parts] for name in PAIR}
+
+
+def writing_by_default(orders: int) -> Run:
+    """Write finished tables of strings from memory as anybody would; only the writing counts."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = {name: pa.concat_tables(parts) for name, parts in _finished(orders, encoded=False).items()}
+    began, wall = time.process_time(), time.perf_counter()
+    for name, table in tables.items():
+        pq.write_table(table, f"{name}.parquet")
+    used = {"cpu": time.process_time() - began, "wall": time.perf_counter() - wall}
+    return {"rows": sum(map(len, tables.values())), **used}
+
+
+def writing_as_floe(orders: int) -> Run:
+    """Write what the generator hands to its writer, with its settings: the limit. Only the writing counts."""
+    import pyarrow as pa
     from pytest_floe.synthetic.sinks.formats import Parquet
 
-    plan, rows, used, wall = history(orders), 0, 0.0, 0.0
-    parts = [plan.part(p.batch, p.first, p.end, encoded=encoded, only=PAIR) for p in pieces(plan, range(20), 50_000)]
-    for name in PAIR:
-        tables = [getattr(part, name) for part in parts]
-        began, wall_began = time.process_time(), time.perf_counter()
+    finished = _finished(orders, encoded=True)
+    began, wall = time.process_time(), time.perf_counter()
+    for name, tables in finished.items():
         with pa.OSFile(f"{name}.parquet", "wb") as stream:
             writer = Parquet().open(stream, tables[0].schema)
             for table in tables:
                 writer.write_table(table)
             writer.close()
-        used, wall = used + time.process_time() - began, wall + time.perf_counter() - wall_began
-        rows += sum(map(len, tables))
-    return {"rows": rows, "cpu": used, "wall": wall}
-
-
-def writing_strings(orders: int) -> Run:
-    return merely_writing(orders, encoded=False)
-
-
-def writing_encoded(orders: int) -> Run:
-    return merely_writing(orders, encoded=True)
+    used = {"cpu": time.process_time() - began, "wall": time.perf_counter() - wall}
+    return {"rows": sum(len(table) for tables in finished.values() for table in tables), **used}
 
 
 def faker_loop(_: int) -> Run:
@@ -236,8 +246,8 @@ OURS = {
     "floe, 2 workers": floe_two_workers,
     "floe, demo's defects": floe_spoiled,
     "floe, all tables and defects": floe_everything,
-    "PyArrow writes, strings": writing_strings,
-    "PyArrow writes, encoded": writing_encoded,
+    "PyArrow writes, by default": writing_by_default,
+    "PyArrow writes, as floe does": writing_as_floe,
     "Faker loop": faker_loop,
     "mimesis loop": mimesis_loop,
     "jafgen 1 (to CSV)": jafgen,
@@ -294,13 +304,13 @@ def _ratios(runs: dict[str, Run]) -> str:
         return runs[name]["rows"] / runs[name]["cpu"]
 
     ours = rate("floe: orders, order_items")
-    strings, encoded = rate("PyArrow writes, strings") / ours, rate("PyArrow writes, encoded") / ours
+    default, limit = rate("PyArrow writes, by default") / ours, rate("PyArrow writes, as floe does") / ours
     faster = runs["floe: orders, order_items"]["wall"] / runs["floe, 2 workers"]["wall"]
     return (
         f"{ours / rate('tpchgen-cli'):.2f} times the rows per CPU second of tpchgen-cli (target 1.5)\n"
         f"{ours / rate('Faker loop'):.0f} times those of the Faker loop (target 200)\n"
-        f"{strings:.2f} times the CPU of merely writing the tables as strings (target 2.5), "
-        f"{encoded:.2f} times that of writing them encoded\n"
+        f"{limit:.2f} times the CPU of merely writing the finished tables with the same settings (target 2.5), "
+        f"{default:.2f} times that of pyarrow.parquet.write_table as it is\n"
         f"{faster:.2f} times as fast with two workers (target 1.8)"
     )
 
