@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 ROOT = Path(__file__).parents[2]
 TWINS = """
 import sys
@@ -32,8 +33,7 @@ def wheel(tmp_path_factory):
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    command = ["uv", "build", "--wheel", "--quiet", "--out-dir", str(folder), str(source)]
-    subprocess.run(command, check=True)
+    subprocess.run([*PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)], check=True)
     return next(folder.glob("*.whl"))
 
 
@@ -57,7 +57,7 @@ def test_an_installed_wheel_is_the_same_plugin(wheel, lab):
     prefix = lab.path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(prefix)], check=True)
     python = prefix / "bin/python"
-    subprocess.run(["uv", "pip", "install", "--quiet", "--no-deps", "--python", str(python), str(wheel)], check=True)
+    subprocess.run([*PIP, "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)], check=True)
     shared = next(path for path in sys.path if path.endswith("site-packages"))
     site = next(prefix.glob("lib/python*/site-packages"))
     (lab.path / "conftest.py").write_text("")
