@@ -66,12 +66,28 @@ class Collecting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        own = identify(items, self.context)
+        own = identify(items, self.context) + self._of_nothing(config, items)
         self.context.evidence.save_own_checks([vars(identity) for identity in own])
         _, left_out = self.context.narrowed(own)
         unwanted = [item for item in items if not _is_wanted(item, config, left_out)]
         items[:] = [item for item in items if item not in unwanted]
         config.hook.pytest_deselected(items=unwanted)
+
+    def _of_nothing(self, config: pytest.Config, items: list[pytest.Item]) -> list[Identity]:
+        """Return a finding for each path of ``floe_checks`` in which no test is marked; pytest itself says nothing."""
+        marked = [item.path for item in items if item.get_closest_marker(MARKER)]
+        missing = []
+        for path in config.getini("floe_checks"):
+            if not any(item_path.is_relative_to(path) for item_path in marked):
+                name = path.name.removesuffix(".py")
+                target = f"{self.context.environment}-collection-{name}"
+                missing.append(Identity(target, "collection", "pytest", name, str(path)))
+                said = f"floe_checks names {path.name}, and no test in it was collected that is marked `{MARKER}`"
+                subject = f"mark a test in {path}, and name its file as python_files has it"
+                self.context.evidence.save(
+                    self.context.judge.incomplete(missing[-1], "incomplete.not_run", said, subject)
+                )
+        return missing
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config, left_out: list[Identity]) -> bool:

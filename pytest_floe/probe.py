@@ -256,7 +256,7 @@ class Probe:
         step = self.current_step or "driver"
         if self.steps:
             self.steps[-1].outcome = "abandoned"
-        cause = "timeout" if self.reached or step.partition(".")[0] not in RUNGS else "connect.timeout"
+        cause = "timeout" if self._was_reached else "connect.timeout"
         finding = Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned")
         finding.step = step
         return finding
@@ -266,4 +266,10 @@ class Probe:
             raise Cancelled
 
     def _explained(self, error: Exception, explain: Explain | None) -> Finding:
-        return (explain(error) if explain else None) or diagnose(error, reached=self.reached)
+        return (explain(error) if explain else None) or diagnose(error, reached=self._was_reached)
+
+    @property
+    def _was_reached(self) -> bool:
+        """Whether TCP had connected; a check that walks no ``connect`` of its own had to, past that rung."""
+        rungs = [step.name.partition(".")[0] for step in self.steps]
+        return self.reached or ("connect" not in rungs and rungs[-1:] != ["resolve"])

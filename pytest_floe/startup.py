@@ -160,7 +160,7 @@ def _write_empty(config: pytest.Config, folder: Path, configuration: models.Conf
         expected=[],
         scope=models.Scope(),
         config=configuration,
-        run=this_run(secrets.token_hex(4), _arguments(config, Scrubber()), config.rootpath),
+        run=this_run(secrets.token_hex(4), _own_arguments(config), config.rootpath),
         given_up=why,
     )
     scrubber = Scrubber()
@@ -171,6 +171,12 @@ def _halves(mistake: str) -> tuple[str, str, str]:
     where, _, rest = mistake.partition(": ")
     message, _, remedy = rest.partition("; ")
     return where, message, remedy
+
+
+def _own_arguments(config: pytest.Config) -> list[str]:
+    """Return the plugin's own options alone: which values are secret is not known where the configuration is broken."""
+    given = map(str, config.invocation_params.args)
+    return [argument for argument in given if argument.startswith("--floe-")]
 
 
 def _arguments(config: pytest.Config, scrubber: Scrubber) -> list[str]:

@@ -71,7 +71,7 @@ class Judge:
             "attempts": attempts,
         }
         facts = {key: value for key, value in probe.facts.items() if key not in Details.model_fields}
-        message = head.message if head else probe.message or "verified"
+        message = head.message if head else probe.message or ("verified" if probe.steps else "passed; it names no step")
         return self._result(identity, status, message, head, details | facts, duration_ms)
 
     def incomplete(

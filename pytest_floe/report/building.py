@@ -37,7 +37,9 @@ class Outline(BaseModel):
         checks = reconcile(self.expected, results, judge, reason)
         if not self.expected and not self.config.errors:
             checks = [self._nothing(judge)]
-        expected = [identity.id for identity in self.expected]
+        unknown = [] if self.config.errors else self._asked_for_in_vain(judge)
+        checks += unknown
+        expected = [*(identity.id for identity in self.expected), *(check.details.target for check in unknown)]
         end = now()
         status = overall_status(expected, checks, strict=self.scope.strict)
         return PreflightReport(
@@ -52,6 +54,20 @@ class Outline(BaseModel):
             run=self.run.model_copy(update={"end": end}),
             checks=checks,
         )
+
+    def _asked_for_in_vain(self, judge: Judge) -> list[PreflightResult]:
+        """Return a finding for each service of --floe-check that no check belongs to, beside others that have some."""
+        known = {identity.service for identity in self.expected}
+        missing = [service for service in self.scope.narrowed_to if known and service not in known]
+        return [
+            judge.incomplete(
+                Identity(f"{self.environment}-{service}-none", service, "none", "none"),
+                "incomplete.no_targets",
+                f"--floe-check={service} was asked for, and no check of this environment belongs to it",
+                f"declare {service}, or correct --floe-check; there are: {', '.join(sorted(known))}",
+            )
+            for service in missing
+        ]
 
     def _nothing(self, judge: Judge) -> PreflightResult:
         if self.given_up:

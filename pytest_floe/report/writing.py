@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -31,10 +32,17 @@ def move_aside(folder: Path) -> None:
 
 
 def write(report: PreflightReport, folder: Path, scrubber: Scrubber) -> None:
-    """Write both files; the page first, so that a JSON file always has its page. Raises OSError."""
+    """Write both files, or neither: raises OSError, and then no page is left for anybody to sign."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / HTML_NAME, scrubber.scrub_strong(html.render(report)))
-    _replace(folder / JSON_NAME, scrubber.scrub_strong(json.dumps(as_json(report), indent=2)) + "\n")
+    texts = {HTML_NAME: html.render(report), JSON_NAME: json.dumps(as_json(report), indent=2) + "\n"}
+    try:
+        for name, text in texts.items():
+            _replace(folder / name, scrubber.scrub_strong(text))
+    except OSError:
+        for name in texts:
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        raise
 
 
 def _replace(path: Path, text: str) -> None:

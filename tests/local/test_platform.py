@@ -55,7 +55,7 @@ def test_everything_listens_on_loopback_only(platform: LocalPlatform) -> None:
         for connection in child.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }
-    assert listening == {"127.0.0.1"}
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
 def test_given_credentials_are_used_and_no_secret_is_seen_in_a_process_list(monkeypatch: pytest.MonkeyPatch) -> None:

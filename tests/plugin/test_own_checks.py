@@ -303,3 +303,42 @@ def test_a_kind_can_come_from_an_installed_package(lab):
     assert result.returncode == 0, result.stdout + result.stderr
     assert lab.checks()["kafka"].message == "topic orders"
     assert Path(lab.report()["config"]["path"]).name == "floe.yaml"
+
+
+def test_a_folder_in_which_nothing_is_marked_is_not_passed_over(kafka):
+    lab = kafka("""
+        def test_ordinary():
+            pass
+    """)
+
+    assert lab.run().ret == 1
+    missing = lab.checks()["own"]
+    assert (missing.status, missing.cause) == ("error", "incomplete.not_run")
+    assert "no test in it was collected that is marked `preflight`" in missing.message
+    assert lab.checks()["a"].status == "ok"
+
+
+def test_a_service_asked_for_in_vain_beside_a_good_one_is_not_passed_over(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            assert True
+    """)
+
+    assert lab.run("--floe-check=lab,kafak").ret == 1
+    assert lab.report()["expected"] == ["prod-lab-a", "prod-kafak-none"]
+    missing = lab.checks()["none"]
+    assert (missing.cause, missing.details["target"]) == ("incomplete.no_targets", "prod-kafak-none")
+    assert "there are: lab" in missing.remediation
+
+
+def test_one_that_hangs_in_a_step_of_its_own_is_a_matter_of_the_service(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic(probe):
+            with probe.step("operate.write"):
+                threading.Event().wait()
+    """)
+
+    assert lab.run("--floe-timeout=1").ret == 1
+    assert (lab.checks()["topic"].cause, lab.checks()["topic"].step) == ("timeout", "operate.write")

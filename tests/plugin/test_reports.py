@@ -80,3 +80,21 @@ def test_the_html_report_of_pytest_shows_verdict_and_remedy(lab):
 
     assert "NOT READY 1 error" in page
     assert "grant INSERT on lab" in page
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_no_page_to_sign(lab):
+    lab.services("ok")
+    lab.pytester.makepyfile(
+        blocker="""
+            import pathlib
+
+            def pytest_runtest_teardown():
+                pathlib.Path("preflight-report/preflight-report.json").mkdir(exist_ok=True)
+        """
+    )
+    lab.pytester.syspathinsert()
+    result = lab.run("-p", "blocker")
+
+    assert result.ret == 1
+    result.stderr.fnmatch_lines(["*the report could not be written*"])
+    assert not (lab.path / "preflight-report/preflight-report.html").exists()
