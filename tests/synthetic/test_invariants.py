@@ -77,3 +77,8 @@ def test_a_history_depends_on_the_batch_size_in_nothing_but_what_is_reckoned_to_
         drop = reckoned | ({"status", "shipped_date", "updated_at"} if table == "orders" else set())
         first, second = (t.drop_columns([c for c in t.column_names if c in drop]) for t in tables)
         assert first.equals(second)
+
+
+def test_products_and_customers_that_join_during_a_day_precede_their_orders():
+    shop = Ecommerce(seed=5, batch_span=timedelta(days=1))
+    assert violations(list(shop.batches(0, 3, orders=8000))) == {}

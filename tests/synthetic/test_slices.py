@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest_floe.synthetic import Ecommerce
+from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.schemas import TABLES
 
 from .oracle import together
@@ -35,3 +36,11 @@ def test_dictionary_arrays_hold_the_same_values(seed, quality, orders):
     for table in TABLES:
         expected = getattr(plain, table)
         assert getattr(encoded, table).cast(expected.schema).equals(expected)
+
+
+def test_late_items_stand_behind_those_of_the_batch_in_parts_too():
+    plan = Ecommerce(seed=1, quality=DataQuality(late_arrival_rate=0.5)).even(100)
+    parts = [plan.part(9, 0, 60), plan.part(9, 60, 100)]
+    assert together(parts, "order_items").equals(plan.batch(9).order_items.combine_chunks())
+    due = plan.batch(9).defects.filter(pc.field("kind") == "late").filter(pc.field("column") == "_batch_id")
+    assert min(due["row"].to_pylist()) > 50

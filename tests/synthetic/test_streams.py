@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_floe.synthetic.growth import CUSTOMERS, PRODUCTS
 from pytest_floe.synthetic.streams import MAPPING_VERSION, Stream, chance, uniform
@@ -39,6 +39,7 @@ def test_a_row_is_the_keystream_at_its_place(key, first, rows, width):
     st.lists(st.integers(0, 300) | st.integers(0, 50_000), max_size=30).map(sorted),
     st.integers(1, 3),
 )
+@example(key=1, rows=[0, 0, 2], width=1)
 def test_single_rows_are_those_of_the_whole(key, rows, width):
     stream, rows = Stream(key), np.array(rows, dtype=np.int64)
     assert np.array_equal(stream.at(rows, width), stream.words(0, 50_001, width)[rows])
