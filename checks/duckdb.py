@@ -5,9 +5,9 @@ Concurrency: https://duckdb.org/docs/stable/connect/concurrency
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
+import secrets
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -17,10 +17,11 @@ from pydantic import Field, model_validator
 
 from pytest_floe import Finding, Plan, Probe, Settings, check, setting
 
-from . import scratch_table
+from . import duckdb_files, scratch_table
 from .scratch_table import LIKE, PATTERN, Explain, Rows, literal, quoted
 
 MEMORY = ":memory:"
+Opening = Callable[[], Any]
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9]+:")
 #: DuckDB tells these apart by their text alone.
 _CAUSES = (
@@ -68,9 +69,13 @@ def plan(settings: DuckDBSettings) -> Plan:
     return Plan(
         endpoint=str(file),
         reads=(str(file), str(file.parent)),
-        creates=(f"TABLE {quoted(PATTERN)} in {file}",) if settings.write else (),
+        creates=(_creates(file),) if settings.write else (),
         needs=(f"{'read' if settings.read_only else 'read and write'} {file} and its directory",),
     )
+
+
+def _creates(file: Path) -> str:
+    return f"TABLE {quoted(PATTERN)} in {file}, or, while there is none, in {file.parent / PATTERN}"
 
 
 @check("compute", "duckdb", settings=DuckDBSettings, plan=plan)
@@ -78,73 +83,57 @@ def verify(settings: DuckDBSettings, probe: Probe) -> None:
     """Look at the directory, open the database, compute, load the extensions, and with ``write`` fill a table."""
     sdk = probe.driver("duckdb", "duckdb")
     probe.reached = True  # there is no network that could be at fault
-    if settings.file:
-        _see_files(settings, settings.file, probe)
+    file = settings.file
+    if file:
+        duckdb_files.see(file, probe, read_only=settings.read_only)
+    if file and file.exists():
+        _use(_opening(sdk, settings, str(file), read_only=not probe.write), settings, probe)
+    elif file and probe.write:
+        _use_scratch(sdk, settings, file, probe)
+        return
+    else:
+        # The name lets a second connection find the same database, and no other check does.
+        _use(_opening(sdk, settings, f"{MEMORY}{secrets.token_hex(8)}"), settings, probe)
+        if file:
+            probe.fact(not_verified=[f"open and read: {file} does not exist"])
+            probe.warn("operate.not_found", f"{file} does not exist, so no database was opened", f"file {file}")
+    probe.ok(f"DuckDB {probe.facts['server_version']}, {probe.facts['tables']} tables in {settings.path}")
+
+
+def _opening(sdk: ModuleType, settings: DuckDBSettings, database: str, *, read_only: bool = False) -> Opening:
+    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    return lambda: sdk.connect(database, read_only=read_only, config=config)
+
+
+def _use(opening: Opening, settings: DuckDBSettings, probe: Probe) -> None:
     with probe.step("operate.open", _explain(settings)):
-        connection = _open(sdk, settings)
+        connection = opening()
     with closing(connection):
         _compute(connection, settings, probe)
         for extension in settings.extensions:
             _load(connection, extension, probe)
         if probe.write:
-            _write(sdk, connection, settings, probe)
-    facts = probe.facts
-    where = "" if _exists(settings.file) or not settings.file else ", which does not exist yet"
-    probe.ok(f"DuckDB {facts['server_version']}, {facts['tables']} tables in {settings.path}{where}")
+            _write(opening, connection, settings, probe)
 
 
-def _see_files(settings: DuckDBSettings, file: Path, probe: Probe) -> None:
-    """Look at what opening needs, without opening: DuckDB would create the file."""
-    folder = file.parent
-    with probe.step("operate.directory"):
-        if not folder.is_dir():
-            probe.fail("operate.not_found", f"the directory {folder} does not exist", f"directory {folder}")
-        if settings.read_only and not file.exists():
-            probe.fail("operate.not_found", f"the file {file} does not exist", f"file {file}")
-        if not settings.read_only:
-            _expect_writable(folder, probe)
-            if probe.write:
-                _write_unnamed(folder, probe)
-        if file.exists():
-            _expect_usable(file, settings, probe)
+def _use_scratch(sdk: ModuleType, settings: DuckDBSettings, file: Path, probe: Probe) -> None:
+    """Have DuckDB make another file in the directory: one of the workload's own name would be taken for its work."""
+    scratch = duckdb_files.scratch_beside(file, probe)
+    canary = probe.canary(str(scratch), lambda: duckdb_files.remove(scratch))
+    opening = _opening(sdk, settings, str(scratch))
 
+    def make() -> Any:
+        connection = opening()
+        canary.made()
+        return connection
 
-def _expect_writable(folder: Path, probe: Probe) -> None:
-    """DuckDB keeps its write-ahead log and temporary files beside the database."""
-    if not _may(folder, os.W_OK | os.X_OK):
-        probe.fail("authorize.write_denied", f"the directory {folder} can't be written", f"write on directory {folder}")
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _write_unnamed(folder: Path, probe: Probe) -> None:
-    """Write a file that has no name, so that not even a kill leaves it behind."""
-    with tempfile.TemporaryFile(dir=folder) as scratch:
-        scratch.write(probe.signature.encode())
-        scratch.flush()
-        os.fsync(scratch.fileno())
-
-
-def _expect_usable(file: Path, settings: DuckDBSettings, probe: Probe) -> None:
-    if not _may(file, os.R_OK):
-        probe.fail("authorize.read_denied", f"the file {file} can't be read", f"read on file {file}")
-    if not settings.read_only and not _may(file, os.W_OK):
-        probe.fail("authorize.write_denied", f"the file {file} can't be written", f"write on file {file}")
-
-
-def _open(sdk: ModuleType, settings: DuckDBSettings) -> Any:
-    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
-    if not _exists(settings.file):
-        return sdk.connect(MEMORY, config=config)
-    return sdk.connect(str(settings.file), read_only=not settings.write, config=config)
-
-
-def _exists(file: Path | None) -> bool:
-    return bool(file and file.exists())
+    _use(make, settings, probe)
+    with probe.step("operate.delete_file"):
+        canary.remove()
+    did = "a scratch database beside it was made, written, read and removed"
+    probe.ok(f"DuckDB {probe.facts['server_version']}, {file} does not exist yet; {did}")
 
 
 def _compute(connection: Any, settings: DuckDBSettings, probe: Probe) -> None:
@@ -163,13 +152,13 @@ def _load(connection: Any, extension: str, probe: Probe) -> None:
         connection.execute(f"LOAD {extension}")
 
 
-def _write(sdk: ModuleType, connection: Any, settings: DuckDBSettings, probe: Probe) -> None:
+def _write(opening: Opening, connection: Any, settings: DuckDBSettings, probe: Probe) -> None:
     def run(sql: str) -> Rows:
         rows: Rows = connection.execute(sql).fetchall()
         return rows
 
     def remove(sql: str) -> Rows:
-        with closing(_open(sdk, settings)) as fresh:
+        with closing(opening()) as fresh:
             fresh.execute(sql)
         return ()
 

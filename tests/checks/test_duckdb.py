@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +81,23 @@ def test_in_memory_is_what_no_path_means(run_check: RunCheck) -> None:
     assert outcome.message == f"DuckDB {duckdb.__version__}, 0 tables in :memory:"
 
 
+def test_a_table_in_memory_is_dropped_and_not_only_forgotten(
+    run_check: RunCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+
+    def keep_open(*given: str, **options: object) -> duckdb.DuckDBPyConnection:
+        kept.append(connect(*given, **options))
+        return kept[-1].cursor()
+
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", keep_open)
+    assert run_check("duckdb", write=True).status == "ok"
+    assert [connection.execute("FROM duckdb_tables()").fetchall() for connection in kept] == [[]] * len(kept)
+    for connection in kept:
+        connection.close()
+
+
 def test_a_file_is_opened_and_not_touched(run_check: RunCheck, database: Path) -> None:
     before = database.read_bytes()
     outcome = run_check("duckdb", path=str(database))
@@ -94,11 +113,36 @@ def test_writing_makes_fills_reads_and_drops_a_table(run_check: RunCheck, databa
     assert list(database.parent.iterdir()) == [database]
 
 
-@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
-def test_a_file_that_is_yet_to_be_made_is_not_made(run_check: RunCheck, tmp_path: Path, write: bool) -> None:
-    outcome = run_check("duckdb", path=str(tmp_path / "new.duckdb"), write=write)
-    assert outcome.status == "ok"
-    assert outcome.message.endswith("new.duckdb, which does not exist yet")
+def test_a_missing_file_may_be_a_mistyped_one(run_check: RunCheck, tmp_path: Path) -> None:
+    file = tmp_path / "new.duckdb"
+    outcome = run_check("duckdb", path=str(file))
+    assert (outcome.status, outcome.cause, outcome.subject) == ("warning", "operate.not_found", f"file {file}")
+    assert outcome.probe.facts["not_verified"] == [f"open and read: {file} does not exist"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_place_of_a_file_that_is_yet_to_be_made_one_beside_it_is_written(
+    run_check: RunCheck, tmp_path: Path
+) -> None:
+    outcome = run_check("duckdb", path=str(tmp_path / "new.duckdb"), write=True)
+    assert (outcome.status, outcome.left) == ("ok", [])
+    assert "new.duckdb does not exist yet" in outcome.message
+    scratch, table = outcome.probe.canaries
+    assert Path(scratch.name).parent == tmp_path
+    assert (scratch.created, scratch.removed, table.created, table.removed) == (True, True, True, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_no_database_is_not_green(run_check: RunCheck, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        outcome = run_check("duckdb", path=str(tmp_path / "new.duckdb"), write=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert (outcome.status, outcome.left) == ("error", [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -205,8 +249,8 @@ def test_a_missing_driver_is_named_with_the_command(run_check: RunCheck, uninsta
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"path": "md:shop"}, "path is an address"),
-        ({"path": "s3://lake/shop.duckdb"}, "path is an address"),
+        ({"path": "md:shop"}, "is an address"),
+        ({"path": "s3://lake/shop.duckdb"}, "is an address"),
         ({"read_only": True}, "remove one"),
         ({"path": "shop.duckdb", "read_only": True, "write": True}, "remove one"),
         ({"extensions": ["json; DROP TABLE orders"]}, "pattern"),
@@ -221,4 +265,6 @@ def test_the_plan_names_what_would_be_touched() -> None:
     planned = plan(DuckDBSettings(path="/data/shop.duckdb", write=True))
     assert planned.endpoint == "/data/shop.duckdb"
     assert planned.connects == ()
-    assert planned.creates == ('TABLE "floe-preflight-*" in /data/shop.duckdb',)
+    assert planned.creates == (
+        'TABLE "floe-preflight-*" in /data/shop.duckdb, or, while there is none, in /data/floe-preflight-*',
+    )

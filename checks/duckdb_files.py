@@ -1,0 +1,63 @@
+"""The files of a DuckDB database: what opening it needs of them, and a scratch database beside it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from pytest_floe import Probe
+
+
+def see(file: Path, probe: Probe, *, read_only: bool) -> None:
+    """Look at what opening needs, without opening: DuckDB would create the file."""
+    folder = file.parent
+    with probe.step("operate.directory"):
+        if not folder.is_dir():
+            probe.fail("operate.not_found", f"the directory {folder} does not exist", f"directory {folder}")
+        if read_only and not file.exists():
+            probe.fail("operate.not_found", f"the file {file} does not exist", f"file {file}")
+        if not read_only:
+            _expect_writable(folder, probe)
+            if probe.write:
+                _write_unnamed(folder, probe)
+        if file.exists():
+            _expect_usable(file, probe, read_only=read_only)
+
+
+def scratch_beside(file: Path, probe: Probe) -> Path:
+    """Return a path for a database in the same directory, named as a canary."""
+    # Two targets of one run may share a directory: the random end keeps their canaries apart.
+    return file.parent / probe.canary_name(secrets.token_hex(4))
+
+
+def remove(database: Path) -> None:
+    """Remove a database and its write-ahead log, as far as they are there."""
+    for path in (database, database.with_name(f"{database.name}.wal")):
+        path.unlink(missing_ok=True)
+
+
+def _expect_writable(folder: Path, probe: Probe) -> None:
+    """DuckDB keeps its write-ahead log and temporary files beside the database."""
+    if not _may(folder, os.W_OK | os.X_OK):
+        probe.fail("authorize.write_denied", f"the directory {folder} can't be written", f"write on directory {folder}")
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _write_unnamed(folder: Path, probe: Probe) -> None:
+    """Write a file that has no name, so that not even a kill leaves it behind."""
+    with tempfile.TemporaryFile(dir=folder) as scratch:
+        scratch.write(probe.signature.encode())
+        scratch.flush()
+        os.fsync(scratch.fileno())
+
+
+def _expect_usable(file: Path, probe: Probe, *, read_only: bool) -> None:
+    if not _may(file, os.R_OK):
+        probe.fail("authorize.read_denied", f"the file {file} can't be read", f"read on file {file}")
+    if not read_only and not _may(file, os.W_OK):
+        probe.fail("authorize.write_denied", f"the file {file} can't be written", f"write on file {file}")
