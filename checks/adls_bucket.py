@@ -17,6 +17,11 @@ from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 T = TypeVar("T")
 
+#: What is not known if blobs may not be listed together with these.
+_UNKNOWN = {
+    "versions": "whether versions are kept: they may not be listed",
+    "deleted": "whether soft delete keeps the canary: soft-deleted blobs may not be listed",
+}
 _CAUSES = {
     **dict.fromkeys(
         ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation",
@@ -76,6 +81,10 @@ class Container(Bucket):
         self._grant = grant
         self._who = who
 
+    def refusal(self, error: Exception) -> Refusal | None:
+        """Read the errors of the Azure SDK."""
+        return refusal_of(error)
+
     def explain(self, verb: Verb) -> Explain:
         """Map the errors of the Azure SDK."""
         return lambda error: explained(refusal_of(error), verb, grant=self._grant(verb), who=self._who, url=self.url)
@@ -87,15 +96,6 @@ class Container(Bucket):
         if properties and properties.has_legal_hold:
             return "the container is under legal hold"
         return None
-
-    def look(self, ask: Callable[[], T]) -> T | None:
-        """Ask for what a workload often may not know or do, and some accounts do not have."""
-        try:
-            return ask()
-        except Exception as error:
-            if refusal_of(error) is None:
-                raise
-            return None
 
     def unless_missing(self, ask: Callable[[], T]) -> T | None:
         """Ask; None if the service says that there is no such object."""
@@ -149,7 +149,8 @@ class BlobContainer(Container):
         return self.look(lambda: self._client.delete_blob(key, version_id=version) or True) is not None
 
     def _kept(self, key: str, what: str) -> list[Any]:
-        return [blob for blob in self.look(lambda: self._page(key, include=[what])) or [] if blob.name == key]
+        found = self.look(lambda: self._page(key, include=[what]), _UNKNOWN[what]) or []
+        return [blob for blob in found if blob.name == key]
 
     def _page(self, prefix: str, **which: Any) -> list[Any]:
         pages = self._client.list_blobs(name_starts_with=prefix or None, **which).by_page()

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from pytest_floe import Finding
 
 from . import object_storage
 from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
-
-T = TypeVar("T")
 
 _CAUSES = {
     "authError": "authenticate.rejected",
@@ -23,6 +21,8 @@ _CAUSES = {
     "retentionPolicyNotMet": "operate.retained",
     "objectUnderActiveHold": "operate.retained",
 }
+
+_SOFT_DELETED_UNKNOWN = "whether soft delete keeps the canary: soft-deleted objects may not be listed"
 
 
 class GcsBucket(Bucket):
@@ -52,11 +52,11 @@ class GcsBucket(Bucket):
 
     def location(self) -> str | None:
         """Return where the bucket is; None if the principal may not know."""
-        return self._bucket.location if self._look(self._reload) else None
+        return self._bucket.location if self.look(self._reload) else None
 
     def retention(self) -> str | None:
         """Look at retention policy and default hold, if the principal may know them."""
-        if self._look(self._reload):
+        if self.look(self._reload):
             if self._bucket.retention_period:
                 return f"the bucket's retention policy keeps every object for {self._bucket.retention_period} s"
             if self._bucket.default_event_based_hold:
@@ -86,8 +86,12 @@ class GcsBucket(Bucket):
         for blob in self._page(prefix=key, versions=True):
             if blob.name == key:
                 self._delete(key, generation=blob.generation)
-        kept = self._look(lambda: self._page(prefix=key, soft_deleted=True)) or []
+        kept = self.look(lambda: self._page(prefix=key, soft_deleted=True), _SOFT_DELETED_UNKNOWN) or []
         return [Kept(f"generation {blob.generation} (soft delete)", expires=True) for blob in kept if blob.name == key]
+
+    def refusal(self, error: Exception) -> Refusal | None:
+        """Read the errors of google-cloud-storage."""
+        return _refusal(error)
 
     def explain(self, verb: Verb) -> Explain:
         """Map the errors of google-cloud-storage."""
@@ -111,15 +115,6 @@ class GcsBucket(Bucket):
     def _reload(self) -> bool:
         self._bucket.reload(**self._once)
         return True
-
-    def _look(self, ask: Callable[[], T]) -> T | None:
-        """Ask for what a workload's role often may not know."""
-        try:
-            return ask()
-        except Exception as error:
-            if _refusal(error) is None:
-                raise
-            return None
 
     def _page(self, **which: Any) -> list[Any]:
         page = next(self._client.list_blobs(self._bucket, **which, **self._once).pages)

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_floe import Finding, Plan, Probe
 
+T = TypeVar("T")
 Verb = Literal["list", "read", "write", "delete"]
 Explain = Callable[[Exception], Finding | None]
 
@@ -29,6 +30,8 @@ _BY_STATUS = {
     HTTPStatus.GATEWAY_TIMEOUT: "timeout",
     HTTPStatus.INSUFFICIENT_STORAGE: "operate.out_of_space",
 }
+#: Not for this principal, or not known to this store; any other status leaves open what the answer would have been.
+_DECLINED = frozenset({400, 403, 404, 405, 409, 501})
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Refusal:
     code: str
     text: str
 
+    @property
+    def declines(self) -> bool:
+        """Whether asking again would be answered alike, so that a check may do without."""
+        return self.status in _DECLINED
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -60,10 +68,12 @@ class Bucket(ABC):
     """One bucket or container as its SDK reaches it. Keys are full object names; errors are the SDK's own.
 
     ``accepts_soft_delete`` says that a copy which the store keeps restorable for a while is no finding.
+    ``not_verified`` says what the principal may not know of what is kept.
     """
 
     url: str
     accepts_soft_delete = False
+    not_verified: tuple[str, ...] = ()
 
     @abstractmethod
     def objects(self, prefix: str) -> list[Entry]:
@@ -96,6 +106,25 @@ class Bucket(ABC):
     @abstractmethod
     def purge(self, key: str) -> list[Kept]:
         """Remove versions and markers that deleting left behind; return what stays, each with the reason."""
+
+    @abstractmethod
+    def refusal(self, error: Exception) -> Refusal | None:
+        """Return what the store answered; None if ``error`` is no answer of it."""
+
+    def look(self, ask: Callable[[], T], unknown: str | None = None) -> T | None:
+        """Ask for what a workload often may not know or do, and some stores do not have; None if it is declined.
+
+        ``unknown`` says what can't be verified where it is forbidden. Any other error is raised.
+        """
+        try:
+            return ask()
+        except Exception as error:
+            refusal = self.refusal(error)
+            if refusal is None or not refusal.declines:
+                raise
+            if unknown and refusal.status == HTTPStatus.FORBIDDEN:
+                self.not_verified = tuple(dict.fromkeys((*self.not_verified, unknown)))
+            return None
 
     @abstractmethod
     def explain(self, verb: Verb) -> Explain:
@@ -205,9 +234,6 @@ def _round_trip(probe: Probe, bucket: Bucket, prefix: str) -> None:
         _compare(probe, bucket, key, body)
     with probe.step("operate.delete", bucket.explain("delete")):
         canary.remove()
-    with probe.step("operate.nothing_left", bucket.explain("list")):
-        if bucket.exists(key):
-            probe.fail("operate.not_removed", f"{key} is still listed after its deletion", bucket.url + key)
 
 
 def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
@@ -220,6 +246,10 @@ def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
 def _remove(probe: Probe, bucket: Bucket, key: str) -> None:
     bucket.delete(key)
     kept = bucket.purge(key)
+    if bucket.exists(key):
+        raise Finding("operate.not_removed", f"{key} is still listed after its deletion", bucket.url + key)
+    if bucket.not_verified:
+        probe.fact(not_verified=list(bucket.not_verified))
     if bucket.accepts_soft_delete:
         probe.fact(soft_deleted=[copy.what for copy in kept if copy.expires])
         kept = [copy for copy in kept if not copy.expires]

@@ -33,6 +33,9 @@ CAUSES = {
 #: AWS names the action and object it refused: docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 _REFUSED = re.compile(r"not authorized to perform: (\S+) on resource: \"?([^\s\"]+)")
 
+_NOT_LISTED = "s3:ListBucketVersions is not granted"
+_VERSIONS_UNKNOWN = f"whether versions are kept: {_NOT_LISTED}"
+
 
 def refusal_of(error: Exception) -> Refusal | None:
     response = getattr(error, "response", None)
@@ -62,6 +65,7 @@ class S3Bucket(Bucket):
         self._put = put
         self._who = who
         self._versions: dict[str, set[str]] = {}
+        self._markers: dict[str, set[str]] = {}
         # botocore follows the store to the right region by itself; other clients of the workload do not.
         client.meta.events.register("needs-retry.s3", self._notice_region)
 
@@ -88,7 +92,8 @@ class S3Bucket(Bucket):
 
     def write(self, key: str, body: bytes, made: Callable[[], None]) -> None:
         """Put the object, and remember the version it became."""
-        self._remember(key, self._client.put_object(Bucket=self._name, Key=key, Body=body, **self._put))
+        answer = self._client.put_object(Bucket=self._name, Key=key, Body=body, **self._put)
+        _remember(self._versions, key, answer)
         made()
 
     def read(self, key: str) -> bytes:
@@ -102,20 +107,29 @@ class S3Bucket(Bucket):
 
     def delete(self, key: str) -> None:
         """Delete as a workload does; in a versioned bucket that adds a delete marker, which is remembered."""
-        self._remember(key, self._client.delete_object(Bucket=self._name, Key=key))
+        _remember(self._markers, key, self._client.delete_object(Bucket=self._name, Key=key))
 
     def purge(self, key: str) -> list[Kept]:
-        """Delete every version and marker by its id, which takes a permission that few workloads have."""
-        kept = []
-        for version in sorted(self._versions.pop(key, set()) | self._listed_versions(key)):
-            try:
-                self._client.delete_object(Bucket=self._name, Key=key, VersionId=version)
-            except Exception as error:
-                refusal = refusal_of(error)
-                if refusal is None:
-                    raise
-                kept.append(Kept(f"version {version} ({refusal.code} for s3:DeleteObjectVersion)"))
+        """Delete every version by its id, then the markers, which takes a permission that few workloads have."""
+        listed = self._look(self._client.list_object_versions, Prefix=key)
+        versions = self._versions.get(key, set()) | _ids(listed, "Versions", key)
+        markers = self._markers.get(key, set()) | _ids(listed, "DeleteMarkers", key)
+        if listed is None and (versions or markers):
+            self.not_verified = (_VERSIONS_UNKNOWN,)
+        # A marker goes last, and only if nothing is beneath it: else what stays would be the current object again.
+        if listed is None and markers and key not in self._versions:
+            return [Kept(f"what is beneath its delete marker ({_NOT_LISTED})")]
+        kept = self._delete_versions(key, versions - markers)
+        if kept:
+            return kept + [Kept(f"delete marker {marker}, which hides that") for marker in sorted(markers)]
+        kept = self._delete_versions(key, markers)
+        self._versions.pop(key, None)
+        self._markers.pop(key, None)
         return kept
+
+    def refusal(self, error: Exception) -> Refusal | None:
+        """Read botocore's errors."""
+        return refusal_of(error)
 
     def explain(self, verb: Verb) -> Explain:
         """Map botocore's errors."""
@@ -134,23 +148,20 @@ class S3Bucket(Bucket):
             refusal, verb, causes=CAUSES, grant=grant, subject=self._who if rejected else self.url
         )
 
-    def _remember(self, key: str, answer: dict[str, Any]) -> None:
-        if version := answer.get("VersionId"):
-            self._versions.setdefault(key, set()).add(version)
-
-    def _listed_versions(self, key: str) -> set[str]:
-        listed = self._look(self._client.list_object_versions, Prefix=key) or {}
-        found = [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]
-        return {entry["VersionId"] for entry in found if entry["Key"] == key}
+    def _delete_versions(self, key: str, versions: set[str]) -> list[Kept]:
+        kept = []
+        for version in sorted(versions):
+            try:
+                self._client.delete_object(Bucket=self._name, Key=key, VersionId=version)
+            except Exception as error:
+                refusal = refusal_of(error)
+                if refusal is None or not refusal.declines:
+                    raise
+                kept.append(Kept(f"version {version} ({refusal.code} for s3:DeleteObjectVersion)"))
+        return kept
 
     def _look(self, ask: Callable[..., dict[str, Any]], **arguments: str) -> dict[str, Any] | None:
-        """Ask for what a workload's role often may not know, and some stores do not implement."""
-        try:
-            return ask(Bucket=self._name, **arguments)
-        except Exception as error:
-            if refusal_of(error) is None:
-                raise
-            return None
+        return self.look(lambda: ask(Bucket=self._name, **arguments))
 
     def _notice_region(self, response: tuple[Any, dict[str, Any]] | None = None, **_: Any) -> None:
         """Note where the store says the bucket is; even refusals carry it."""
@@ -168,3 +179,12 @@ class S3Bucket(Bucket):
         told = self._client.meta.region_name
         message = f"bucket {self._name} is in {self.region}, not in {told}"
         return Finding("operate.wrong_region", message, f"region: {self.region}")
+
+
+def _remember(ids: dict[str, set[str]], key: str, answer: dict[str, Any]) -> None:
+    """Note the version of ``answer``; an answer without one says that there is none to be removed."""
+    ids.setdefault(key, set()).update(filter(None, [answer.get("VersionId")]))
+
+
+def _ids(listed: dict[str, Any] | None, kind: str, key: str) -> set[str]:
+    return {entry["VersionId"] for entry in (listed or {}).get(kind, ()) if entry["Key"] == key}

@@ -24,6 +24,10 @@ _NUMBERS = itertools.count()
 STRANGERS_KEY = base64.b64encode(b"x" * 64).decode()
 LISTED = '<EnumerationResults ServiceEndpoint="http://x/" ContainerName="lakefs"><Blobs/></EnumerationResults>'
 
+TAGGED = {"ETag": "0x1", "Last-Modified": "Mon, 23 Nov 2026 12:00:00 GMT"}
+EMPTY = Answer(200, LISTED, headers={"Content-Type": "application/xml", **TAGGED})
+BUSY = Answer(503, headers={"x-ms-error-code": "ServerBusy"})
+
 
 def _unsigned_token() -> str:
     """Azurite looks at the claims of a token, and at no signature."""
@@ -264,6 +268,40 @@ def test_nothing_is_written_where_it_could_not_be_removed(run_check: RunCheck, h
         assert {request.method for request in server.requests} == {"GET"}
 
 
+def test_nothing_is_written_while_retention_can_not_be_asked_for(run_check: RunCheck) -> None:
+    with FaultyServer(http(routes={"GET /lake/lakefs": [EMPTY, BUSY]})) as server:
+        outcome = run_check("adls", **played(server))
+
+        assert {request.method for request in server.requests} == {"GET"}
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.retention")
+
+
+def test_versions_that_could_not_be_looked_for_are_not_taken_for_none(run_check: RunCheck) -> None:
+    outcome = _check_with_versions(run_check, BUSY)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.delete")
+    assert outcome.left[0].startswith("abfss://lakefs@lake/floe-preflight-")
+
+
+def test_versions_that_may_not_be_looked_for_are_said_to_be_unknown(run_check: RunCheck) -> None:
+    refused = Answer(403, headers={"x-ms-error-code": "AuthorizationPermissionMismatch"})
+
+    outcome = _check_with_versions(run_check, refused, EMPTY)
+
+    assert (outcome.status, outcome.left) == ("ok", [])
+    assert outcome.probe.facts["not_verified"] == ["whether versions are kept: they may not be listed"]
+
+
+def _check_with_versions(run_check: RunCheck, *told: Answer) -> Outcome:
+    """The fourth answer, after those for list, retention and sweep, is to the question for versions."""
+    asked = {"GET /lake/lakefs": [EMPTY, EMPTY, EMPTY, *told]}
+    body = canary.signature("00000000")
+    read = Answer(206, body, headers={**TAGGED, "Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"})
+    round_trip = (Answer(201, headers=TAGGED), read, Answer(202))
+    with FaultyServer(http(*round_trip, routes=asked)) as server:
+        return run_check("adls", **played(server))
+
+
 def test_leftovers_of_a_crashed_run_are_swept(lake: Lake, azurite: Azurite, container: str) -> None:
     body, now = canary.signature("0badcafe"), datetime.now(UTC)
     old = canary.name("0badcafe", "x", now - timedelta(hours=2))
@@ -452,7 +490,8 @@ def test_a_deletion_that_is_only_claimed_is_noticed(run_check: RunCheck) -> None
         outcome = _check_hierarchical(run_check, server)
 
     [file] = [name for name, path in server.paths.items() if not path.is_directory]
-    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_removed", "operate.nothing_left")
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_removed", "operate.delete")
+    assert outcome.left[0].startswith(f"abfss://lakefs@lake/{file} ")
     assert outcome.subject == f"abfss://lakefs@lake/{file}"
 
 

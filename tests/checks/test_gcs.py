@@ -23,6 +23,7 @@ from tests.servers.google_gateway import key_pair
 LIST, GET, CREATE, DELETE = (f"storage.objects.{action}" for action in ("list", "get", "create", "delete"))
 WORKLOAD = (LIST, GET, CREATE, DELETE)
 NO_OBJECTS = Answer(200, {"kind": "storage#objects"})
+UNAVAILABLE = Answer(503, {"error": {"code": 503, "message": "later", "errors": [{"reason": "backendError"}]}})
 _NUMBERS = itertools.count()
 
 
@@ -267,6 +268,40 @@ def test_a_retention_that_could_not_be_known_beforehand(run_check: RunCheck) -> 
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.retained", "operate.delete")
     assert outcome.subject == "use a bucket that lets go of what is deleted, or set write: false"
     assert outcome.left[0].startswith("gs://lake/floe-preflight-")
+
+
+def test_nothing_is_written_while_retention_can_not_be_asked_for(run_check: RunCheck) -> None:
+    asked = {"GET /storage/v1/b/lake/o": NO_OBJECTS, "GET /storage/v1/b/lake": UNAVAILABLE}
+    with FaultyServer(http(Answer(500), routes=asked)) as server:
+        outcome = run_check("gcs", bucket="lake", endpoint=server.url, anonymous=True)
+
+        assert {request.method for request in server.requests} == {"GET"}
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.retention")
+
+
+def test_soft_deleted_copies_that_could_not_be_looked_for_are_not_taken_for_none(run_check: RunCheck) -> None:
+    outcome = _check_with_soft_deleted(run_check, UNAVAILABLE)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.delete")
+    assert outcome.left[0].startswith("gs://lake/floe-preflight-")
+
+
+def test_soft_deleted_copies_that_may_not_be_looked_for_are_said_to_be_unknown(run_check: RunCheck) -> None:
+    outcome = _check_with_soft_deleted(run_check, Answer(403, {"error": {}}))
+
+    assert (outcome.status, outcome.left) == ("ok", [])
+    assert outcome.probe.facts["not_verified"] == [
+        "whether soft delete keeps the canary: soft-deleted objects may not be listed"
+    ]
+
+
+def _check_with_soft_deleted(run_check: RunCheck, told: Answer) -> Outcome:
+    """The fourth listing, after those for list, sweep and noncurrent generations, asks for soft-deleted objects."""
+    listings = [NO_OBJECTS, NO_OBJECTS, NO_OBJECTS, told, NO_OBJECTS if told.status == 403 else told]
+    asked = {"GET /storage/v1/b/lake/o": listings, "GET /storage/v1/b/lake": Answer(403, {"error": {}})}
+    round_trip = (Answer(200, {"name": "x"}), Answer(200, canary.signature("00000000")), Answer(204))
+    with FaultyServer(http(*round_trip, routes=asked)) as server:
+        return run_check("gcs", bucket="lake", endpoint=server.url, anonymous=True)
 
 
 def test_noncurrent_generations_are_deleted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from pytest_floe.checks import s3
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.server import Answer, FaultyServer, hang, http
-from tests.servers.moto_s3 import S3Server, allow, policy
+from tests.servers.moto_s3 import LosesAnswers, S3Server, allow, policy
 
 _NUMBERS = itertools.count()
 _BODY = canary.signature("0badcafe")
@@ -80,7 +81,6 @@ def test_the_least_a_workload_is_granted_is_enough(lake: Lake, moto_s3: S3Server
         "operate.write",
         "operate.read",
         "operate.delete",
-        "operate.nothing_left",
     ]
     assert moto_s3.everything_in(bucket) == []
 
@@ -325,7 +325,68 @@ def test_a_versioned_bucket_keeps_neither_version_nor_marker(lake: Lake, moto_s3
     outcome = lake.check(versioned, *granted)
 
     assert outcome.status == "ok"
+    assert outcome.probe.facts["not_verified"] == ["whether versions are kept: s3:ListBucketVersions is not granted"]
     assert moto_s3.everything_in(versioned) == []
+
+
+def test_a_bucket_without_versions_says_so_by_its_answers(lake: Lake, bucket: str) -> None:
+    outcome = lake.check(bucket, *workload(bucket))
+
+    assert "not_verified" not in outcome.probe.facts
+
+
+@pytest.fixture
+def unsteady(moto_s3: S3Server) -> Iterator[LosesAnswers]:
+    """What is put arrives, and nobody is told."""
+    with LosesAnswers(moto_s3.url, "PUT") as server:
+        yield server
+
+
+def test_an_object_whose_version_is_not_known_stays_hidden(
+    lake: Lake, moto_s3: S3Server, versioned: str, unsteady: LosesAnswers
+) -> None:
+    granted = workload(versioned, "GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+
+    outcome = lake.check(versioned, *granted, endpoint=unsteady.url)
+
+    [warned] = outcome.probe.warnings
+    assert (outcome.status, outcome.step, outcome.left) == ("error", "operate.write", [])
+    assert warned.cause == "operate.retained"
+    assert "s3:ListBucketVersions is not granted" in warned.message
+    assert moto_s3.shown_in(versioned) == []
+    assert len(moto_s3.everything_in(versioned)) == 2
+
+
+def test_an_object_whose_versions_may_be_listed_is_removed_nevertheless(
+    lake: Lake, moto_s3: S3Server, versioned: str, unsteady: LosesAnswers
+) -> None:
+    granted = workload(versioned, "GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion")
+
+    outcome = lake.check(versioned, *granted, allow(versioned, "ListBucketVersions"), endpoint=unsteady.url)
+
+    assert (outcome.status, outcome.step, outcome.left) == ("error", "operate.write", [])
+    assert moto_s3.everything_in(versioned) == []
+
+
+def test_nothing_is_written_while_retention_can_not_be_asked_for(run_check: RunCheck) -> None:
+    asked = {"GET /lake": [EMPTY, s3_error(503, "SlowDown", "later")]}
+    with FaultyServer(http(Answer(200), routes=asked)) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
+
+        assert "PUT" not in {request.method for request in server.requests}
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.retention")
+
+
+def test_versions_that_could_not_be_looked_for_are_not_taken_for_none(run_check: RunCheck) -> None:
+    unlocked = s3_error(404, "ObjectLockConfigurationNotFoundError", "no")
+    unversioned = Answer(200, "<VersioningConfiguration/>")
+    asked = {"GET /lake": [EMPTY, unversioned, unlocked, EMPTY, s3_error(503, "SlowDown", "later")]}
+    round_trip = (Answer(200), Answer(200, canary.signature("00000000")), Answer(204))
+    with FaultyServer(http(*round_trip, routes=asked)) as server:
+        outcome = run_check("s3", bucket="lake", endpoint=server.url, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.not_ready", "operate.delete")
+    assert outcome.left[0].startswith("s3://lake/floe-preflight-")
 
 
 def test_a_bucket_whose_versioning_is_suspended_keeps_no_marker(lake: Lake, moto_s3: S3Server, versioned: str) -> None:
@@ -342,7 +403,8 @@ def test_versions_that_may_not_be_deleted_are_named(lake: Lake, moto_s3: S3Serve
     outcome = lake.check(versioned, *workload(versioned))
 
     assert (outcome.status, outcome.cause) == ("warning", "operate.retained")
-    assert outcome.message.count("AccessDenied for s3:DeleteObjectVersion") == 2
+    assert outcome.message.count("AccessDenied for s3:DeleteObjectVersion") == 1
+    assert "which hides that" in outcome.message
     assert len(moto_s3.everything_in(versioned)) == 2
 
 
@@ -440,6 +502,11 @@ def test_half_a_key_pair_is_a_mistake() -> None:
 
 
 MADE_UP = {"access_key_id": "AKIAMADEUP", "secret_access_key": "made-up-secret", "path_style": True}
+
+
+EMPTY = Answer(
+    200, "<ListBucketResult><Name>lake</Name></ListBucketResult>", headers={"x-amz-bucket-region": "us-east-1"}
+)
 
 
 def s3_error(status: int, code: str, message: str, more: str = "") -> Answer:

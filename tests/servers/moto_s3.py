@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import boto3
 import pytest
@@ -82,10 +85,60 @@ class S3Server:
         self.client().create_bucket(Bucket=name, **place, **options)
         return name
 
+    def shown_in(self, bucket: str) -> list[str]:
+        """Every object that the bucket lists."""
+        return [entry["Key"] for entry in self.client().list_objects_v2(Bucket=bucket).get("Contents", ())]
+
     def everything_in(self, bucket: str) -> list[str]:
         """Every version and delete marker that the bucket holds."""
         listed = self.client().list_object_versions(Bucket=bucket)
         return [entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in listed.get(kind, ())]
+
+
+class LosesAnswers:
+    """Stands before a server, passes every request on, and cuts the connection instead of answering ``method``."""
+
+    def __init__(self, upstream: str, method: str) -> None:
+        self.upstream = upstream.removeprefix("http://")
+        self.method = method
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Passing,), {"losing": self}))
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Passing(BaseHTTPRequestHandler):
+    losing: LosesAnswers
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        upstream = http.client.HTTPConnection(self.losing.upstream)
+        # With the host that was signed.
+        upstream.request(self.command, self.path, body, dict(self.headers.items()))
+        told = upstream.getresponse()
+        content = told.read()
+        upstream.close()
+        if self.command != self.losing.method:
+            self.send_response(told.status)
+            for name, value in told.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_PUT = do_DELETE = do_HEAD = do_POST = answer  # noqa: N815 - names of http.server
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
 
 
 def allow(resource: str, *actions: str) -> dict[str, Any]:
