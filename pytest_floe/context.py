@@ -74,6 +74,8 @@ class Context:
             write=write,
             scrubber=self.scrubber,
             on_step=lambda step: journal.stepped(target, step),
+            on_canary=lambda name: journal.created(target, self.scrubber.scrub(name)),
+            on_removed=lambda name: journal.removed(target, self.scrubber.scrub(name)),
         )
 
     def narrowed(self, identities: Iterable[Identity]) -> tuple[list[Identity], list[Identity]]:

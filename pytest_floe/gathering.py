@@ -27,14 +27,18 @@ class Gathering:
     def crashed(self, node_id: str) -> PreflightResult | None:
         """Return, and take in, what the death of a worker in test ``node_id`` means; None if that was no check."""
         identity = self._by_node_id(node_id)
-        known = self.results.get(identity.id) if identity else None
+        known = (self.context.evidence.results() | self.results).get(identity.id) if identity else None
         if identity is None or (known and known.status == "error"):
             return known
-        judge = self.context.judge
-        step = self.context.evidence.hung().get(identity.id)
-        lost = judge.incomplete(identity, "incomplete.worker_crashed", "the worker process that ran it died")
-        self.take(judge.hung(identity, step) if step else lost)
+        self.take(self._lost(identity))
         return self.results[identity.id]
+
+    def _lost(self, identity: Identity) -> PreflightResult:
+        judge, evidence = self.context.judge, self.context.evidence
+        left, message = evidence.left_behind().get(identity.id, []), "the worker process that ran it died"
+        if step := evidence.hung().get(identity.id):
+            return judge.hung(identity, step, left_behind=left)
+        return judge.incomplete(identity, "incomplete.worker_crashed", message, left_behind=left)
 
     def not_collected(self, node_id: str, said: str) -> None:
         """Take in that ``node_id`` could not be collected, so that nobody knows which checks are in it."""
@@ -50,6 +54,8 @@ class Gathering:
         results = self.context.evidence.results() | self.results
         own, left_out = self.context.narrowed(Identity(**fields) for fields in self.context.evidence.own_checks())
         expected = [*self.outline.expected, *own, *self.broken]
+        left = self.context.evidence.left_behind()
+        results |= {one.id: self._lost(one) for one in expected if left.get(one.id) and one.id not in results}
         scope = self.outline.scope
         missed = [*scope.not_verified, *(identity.id for identity in left_out)]
         outline = self.outline.model_copy(

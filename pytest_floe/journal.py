@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_floe import watchdog
+from pytest_floe.probe import CLEAN_UP_SECONDS
 from pytest_floe.report.models import PreflightResult
-from pytest_floe.running import CLEAN_UP_SECONDS, Journal
+from pytest_floe.running import Journal
 
 BEAT_SECONDS = 0.25
 ENDING_SECONDS = CLEAN_UP_SECONDS + 3
@@ -48,6 +49,19 @@ class Evidence:
     def hung_file(self, pid: int) -> Path:
         """Return where the watchdog of process ``pid`` leaves the checks that hung."""
         return self.folder / f"hung-{pid}.json"
+
+    def save_canaries(self, target: str, names: list[str]) -> None:
+        """Leave what a check may have created by now, in case nobody lives to remove it."""
+        self._write(f"canaries-{quote(target, safe='')}.json", {target: names})
+
+    def left_behind(self) -> dict[str, list[str]]:
+        """Return what checks that came to no end may have left, as the report names it, by target id."""
+        found: dict[str, list[str]] = {}
+        for path in self.folder.glob("canaries-*.json"):
+            found |= json.loads(path.read_text())
+        return {
+            target: [f"{name} (may be left: the process died)" for name in names] for target, names in found.items()
+        }
 
     def save_own_checks(self, identities: list[dict[str, Any]]) -> None:
         """Leave which marked tests were collected."""
@@ -113,6 +127,8 @@ class WatchedJournal(Journal):
     def __init__(self, evidence: Evidence, subject: dict[str, Any]) -> None:
         self._evidence = evidence
         self._lock = threading.Lock()
+        self._canaries: dict[str, list[str]] = {}
+        self._canaries_lock = threading.Lock()
         self._closing = threading.Event()
         command = [sys.executable, "-I", "-S", str(watchdog.__file__)]
         # A session of its own: Ctrl-C in a terminal must not end the watchdog first.
@@ -127,10 +143,28 @@ class WatchedJournal(Journal):
     def stepped(self, target: str, step: str) -> None:
         self._say(say="step", target=target, step=step)
 
+    def created(self, target: str, name: str) -> None:
+        with self._canaries_of(target) as names:
+            names.append(name)
+
+    def removed(self, target: str, name: str) -> None:
+        with self._canaries_of(target) as names:
+            if name in names:  # not after the end of the check, whose result says what is left
+                names.remove(name)
+
+    @contextlib.contextmanager
+    def _canaries_of(self, target: str) -> Iterator[list[str]]:
+        with self._canaries_lock, contextlib.suppress(OSError):
+            names = self._canaries.setdefault(target, [])
+            yield names
+            self._evidence.save_canaries(target, names)
+
     def ended(self, result: PreflightResult) -> None:
         with contextlib.suppress(OSError):  # the folder goes when the run is over; an abandoned check may end later
             self._evidence.save(result)
         self._say(say="end", target=result.details.target, result=result.model_dump(mode="json"))
+        with self._canaries_of(result.details.target) as names:  # last: from here on only the result names them
+            names.clear()
 
     def close(self) -> None:
         """Let the watchdog go; without this word it takes the end of its input for our death."""

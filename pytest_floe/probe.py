@@ -24,6 +24,7 @@ from pytest_floe.secrets import Scrubber
 RUNGS = ("resolve", "connect", "tls", "authenticate", "authorize", "operate")
 #: Steps that prepare a check; they are timed, but their time is not the service's.
 PREPARATION = ("driver", "start")
+CLEAN_UP_SECONDS = 10.0
 _IMPORT_LOCK = threading.Lock()  # circular imports inside SDKs break when two threads import them at once
 #: After these the service has certainly created nothing.
 _REFUSALS = ("config.", "resolve.", "connect.", "tls.", "authenticate.", "authorize.")
@@ -57,12 +58,17 @@ class Step:
 
 @dataclass
 class Canary:
-    """Something the check creates and must remove: ``remove`` is called once, and again at clean-up if it failed."""
+    """Something the check creates and must remove: ``remove`` is called once, and again at clean-up if it failed.
+
+    ``unanswered`` says that nobody waited for the service to answer the creation.
+    """
 
     name: str
     remove_it: Callable[[], object] = field(repr=False)
+    on_removed: Callable[[str], None] = field(repr=False)
     created: bool = False
     removed: bool = False
+    unanswered: bool = False
 
     def made(self) -> None:
         """Say that the service confirmed the creation."""
@@ -71,7 +77,24 @@ class Canary:
     def remove(self) -> None:
         """Remove it now; raises what the driver raises."""
         self.remove_it()
+        self.settle()
+
+    def settle(self) -> None:
+        """Take it for certain that nothing of it is there."""
         self.removed = True
+        self.on_removed(self.name)
+
+    def clear(self) -> str | None:
+        """Remove it after the check; return why it may have stayed all the same."""
+        in_time = self.created or not self.unanswered  # else the service may create it after its removal
+        try:
+            self.remove_it()
+        except (Exception, Cancelled) as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
+            return describe(error)
+        if not in_time:
+            return "may be left: its creation was not answered"
+        self.settle()
+        return None
 
 
 class Probe:
@@ -89,6 +112,8 @@ class Probe:
         write: bool = False,
         scrubber: Scrubber | None = None,
         on_step: Callable[[str], None] | None = None,
+        on_canary: Callable[[str], None] | None = None,
+        on_removed: Callable[[str], None] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.run_id = run_id
@@ -105,6 +130,8 @@ class Probe:
         self._cancelled = threading.Event()
         self._scrubber = scrubber or Scrubber()
         self._on_step = on_step or (lambda _name: None)
+        self._on_canary = on_canary or (lambda _name: None)
+        self._on_removed = on_removed or (lambda _name: None)
 
     # Walking the ladder
 
@@ -212,8 +239,9 @@ class Probe:
         confirmed the creation, and ``remove()`` in the step that verifies deleting.
         """
         self._stop_if_cancelled()
-        planned = Canary(name, remove)
+        planned = Canary(name, remove, self._on_removed)
         self.canaries.append(planned)
+        self._on_canary(name)
         return planned
 
     def sweep(self, name: str, body: str, remove: Callable[[], object]) -> None:
@@ -224,16 +252,24 @@ class Probe:
 
     def clean_up(self, finding: Finding | None) -> list[str]:
         """Remove what the check left, after it ended with ``finding`` or None; return names that may have stayed."""
-        refused = finding is not None and finding.cause.startswith(_REFUSALS)
-        left = []
-        for planned in reversed(self.canaries):
-            if planned.removed or (refused and not planned.created):
-                continue
-            try:
-                planned.remove()
-            except (Exception, Cancelled) as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
-                left.append(f"{planned.name} ({describe(error)})")
-        return left
+        abandoned, cause = self._cancelled.is_set(), finding.cause if finding else ""
+        for planned in self.leftovers:
+            if abandoned or cause == "timeout":
+                planned.unanswered = not planned.created
+            elif cause.startswith(_REFUSALS) and not planned.created:
+                planned.settle()
+        return self.clear()
+
+    def clear(self) -> list[str]:
+        """Remove what is not removed yet, in a time of its own; return names that may have stayed, and why."""
+        self.deadline = time.monotonic() + CLEAN_UP_SECONDS
+        tried = [(planned.name, planned.clear()) for planned in reversed(self.leftovers)]
+        return [f"{name} ({why})" for name, why in tried if why]
+
+    @property
+    def leftovers(self) -> list[Canary]:
+        """What the check may have created, and is not known to be removed."""
+        return [planned for planned in self.canaries if not planned.removed]
 
     def restart(self, timeout: float) -> None:
         """Begin the time of the check, and its deadline, anew: ``timeout`` seconds from now."""

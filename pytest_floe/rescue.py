@@ -46,13 +46,15 @@ def report_of(evidence: Mapping[str, Any]) -> PreflightReport:
 def _lost(expected: list[Identity], evidence: Mapping[str, Any], judge: Judge) -> Iterator[PreflightResult]:
     """Yield what is to be said of the checks that ran when the session died."""
     hung, active = evidence["hung"], evidence["active"]
+    left_behind = Evidence(Path(evidence["run_dir"])).left_behind()
     for identity in expected:
+        left = left_behind.get(identity.id, [])
         if identity.id in hung:
-            yield judge.hung(identity, hung[identity.id])
+            yield judge.hung(identity, hung[identity.id], left_behind=left)
         elif identity.id in active:
             step = active[identity.id]
             message = f"the process that ran it died, or was killed, in step {step}"
-            yield judge.incomplete(identity, "incomplete.worker_crashed", message, step=step)
+            yield judge.incomplete(identity, "incomplete.worker_crashed", message, step=step, left_behind=left)
 
 
 if __name__ == "__main__":

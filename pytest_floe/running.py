@@ -9,11 +9,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from pytest_floe.diagnosis import Finding
-from pytest_floe.probe import Cancelled, Probe
+from pytest_floe.probe import CLEAN_UP_SECONDS, Cancelled, Probe
 from pytest_floe.report.models import PreflightResult
 from pytest_floe.verdict import Identity, Judge
 
-CLEAN_UP_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 #: What may pass by waiting: the service is not there, or not ready, yet.
 _PASSING = (
@@ -43,6 +42,12 @@ class Journal:
 
     def stepped(self, target: str, step: str) -> None:
         """Say that a check began a step."""
+
+    def created(self, target: str, name: str) -> None:
+        """Say that a check is about to create ``name``, which must not stay."""
+
+    def removed(self, target: str, name: str) -> None:
+        """Say that nothing of ``name`` is there any more."""
 
     def ended(self, result: PreflightResult) -> None:
         """Say how a check ended."""
@@ -104,19 +109,22 @@ class Runner:
 
     def _until_ready(self, task: Task) -> PreflightResult:
         give_up = time.monotonic() + (self.wait if task.retries else 0)
-        pause, attempts = _FIRST_PAUSE, 1
+        pause, probes = _FIRST_PAUSE, list[Probe]()
+        if self._stop.is_set():
+            return self.judge.incomplete(task.identity, "incomplete.not_run", f"not run: {self._why}")
         while True:
-            result = self._attempt(task, attempts)
+            result = self._attempt(task, probes)
             cause = result.details.cause or ""
             passing = result.status == "error" and cause.startswith(_PASSING)
             if not passing or time.monotonic() + pause > give_up or self._stop.wait(pause):
                 return result
-            pause, attempts = min(2 * pause, _LONGEST_PAUSE), attempts + 1
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _attempt(self, task: Task, attempts: int) -> PreflightResult:
-        if self._stop.is_set():
-            return self.judge.incomplete(task.identity, "incomplete.not_run", f"not run: {self._why}")
+    def _attempt(self, task: Task, earlier: list[Probe]) -> PreflightResult:
+        """Run the check once, clean up after ``earlier`` attempts too, and add this one to them."""
         probe = task.make_probe(self.timeout)
+        probe.swept += earlier[-1].swept if earlier else []
+        earlier.append(probe)
         self.journal.started(task.identity.id, self.timeout)
         worker = _Worker(task.body, probe)
         with self._lock:
@@ -131,7 +139,8 @@ class Runner:
         if worker.was_stopped and finding:
             finding = Finding("incomplete.not_run", f"{self._why}, in step {finding.step}")
         duration_ms = round((time.monotonic() - probe.began) * 1000)
-        left = _clean_up(probe, finding)
+        left = _clean_up(earlier, finding)
+        attempts = len(earlier)
         return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts, duration_ms=duration_ms)
 
 
@@ -172,14 +181,24 @@ class _Worker(threading.Thread):
         return self.probe.abandoned()
 
 
-def _clean_up(probe: Probe, finding: Finding | None) -> list[str]:
-    """Remove what is left, in a thread of its own, since the service may hang in this too."""
-    left: list[str] = [f"{canary.name} (may be left: no answer)" for canary in probe.canaries if not canary.removed]
-    if not left:
+def _clean_up(probes: list[Probe], finding: Finding | None) -> list[str]:
+    """Remove what all attempts left, of which the last ended with ``finding``; return what may have stayed.
+
+    It is done in a thread of its own, since the service may hang in this too.
+    """
+    if not any(probe.leftovers for probe in probes):
         return []
+    *earlier, last = probes
     done: Future[list[str]] = Future()
-    threading.Thread(target=lambda: done.set_result(probe.clean_up(finding)), daemon=True).start()
-    return done.result() if _wait(done, CLEAN_UP_SECONDS) else left
+
+    def work() -> None:
+        left = last.clean_up(finding)
+        done.set_result(left + [name for probe in earlier for name in probe.clear()])
+
+    threading.Thread(target=work, daemon=True).start()
+    if _wait(done, CLEAN_UP_SECONDS):
+        return done.result()
+    return [f"{canary.name} (may be left: no answer)" for probe in probes for canary in probe.leftovers]
 
 
 def _wait(future: Future[object] | Future[list[str]] | Future[PreflightResult], seconds: float) -> bool:

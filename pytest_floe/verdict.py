@@ -82,11 +82,11 @@ class Judge:
         facts = self._details(identity) | {"cause": cause, "principal": identity.principal} | details
         return self._result(identity, "error", message, finding, facts)
 
-    def hung(self, identity: Identity, step: str) -> PreflightResult:
+    def hung(self, identity: Identity, step: str, **details: Any) -> PreflightResult:
         """Return the result of a check that held the interpreter's lock in ``step`` beyond its deadline."""
         text = f"no answer in step {step} by the deadline; this check, or one beside it, blocked its whole process"
         before_tcp = step.partition(".")[0] in ("resolve", "connect")
-        return self.incomplete(identity, "connect.timeout" if before_tcp else "timeout", text, step=step)
+        return self.incomplete(identity, "connect.timeout" if before_tcp else "timeout", text, step=step, **details)
 
     def _slow_steps(self, probe: Probe, finding: Finding | None) -> list[Finding]:
         if finding:

@@ -107,6 +107,67 @@ def create(settings, probe):
     hang(settings, probe)
 
 
+def create_in_vain(settings, probe):
+    """Ask for a canary that the service only makes when a test lets go."""
+    canary = Path(settings.folder) / probe.canary_name("file")
+    probe.canary(str(canary), lambda: canary.unlink(missing_ok=True))
+    with probe.step("operate.write"):
+        trace(settings, "asked")
+        while not Path(settings.folder, "go").exists():
+            time.sleep(0.01)
+        canary.write_text(probe.signature)
+
+
+def create_in_vain_in_time(settings, probe):
+    """Give up waiting for the creation just before the deadline, as SDKs do."""
+    probe.canary("floe-preflight-unanswered", lambda: None)
+    with probe.step("operate.write"):
+        raise TimeoutError("read timed out")
+
+
+def remove_and_hang(settings, probe):
+    remove(settings, probe)
+    hang(settings, probe)
+
+
+def remove_and_die(settings, probe):
+    remove(settings, probe)
+    die(settings, probe)
+
+
+def remove(settings, probe):
+    kept = probe.canary("floe-preflight-removed", lambda: None)
+    with probe.step("operate.delete"):
+        kept.remove()
+
+
+def create_and_die(settings, probe):
+    probe.canary("floe-preflight-stays", lambda: None).made()
+    die(settings, probe)
+
+
+def create_and_hold_the_interpreter(settings, probe):
+    probe.canary("floe-preflight-stays", lambda: None).made()
+    hold_the_interpreter(settings, probe)
+
+
+def die_in_removing(settings, probe):
+    probe.canary("floe-preflight-stays", lambda: os._exit(0)).made()
+    hang(settings, probe)
+
+
+def take_time_to_remove(settings, probe):
+    probe.canary("floe-preflight-goes", lambda: 1 / (probe.remaining() > 1)).made()
+    hang(settings, probe)
+
+
+def hang_in_removing(settings, probe):
+    """Leave two canaries, of which one can be removed."""
+    with probe.step("operate.write"):
+        probe.canary("floe-preflight-stays", threading.Event().wait).made()
+        probe.canary("floe-preflight-goes", lambda: None).made()
+
+
 def undeletable(settings, probe):
     kept = probe.canary("floe-preflight-stays", lambda: 1 / 0)
     with probe.step("operate.write"):
@@ -117,6 +178,27 @@ def third_time(settings, probe):
     with probe.step("operate"):
         if len(list(Path(settings.folder).glob(f"{settings.me}.*.ran"))) < 3:
             probe.fail("operate.not_ready", "starting up")
+
+
+def leave_something_at_first(settings, probe):
+    write_while_starting(settings, probe, removable_from=99)
+
+
+def remove_at_last(settings, probe):
+    write_while_starting(settings, probe, removable_from=2)
+
+
+def write_while_starting(settings, probe, removable_from):
+    """Not be ready at the first of two attempts, nor remove anything before attempt ``removable_from``."""
+    attempts = lambda: len(list(Path(settings.folder).glob(f"{settings.me}.*.ran")))  # noqa: E731
+    if attempts() > 1:
+        return
+    old = "floe-preflight-20200101t000000z-00c0ffee-old"
+    probe.sweep(old, "pytest-floe canary; safe to delete; run 00c0ffee", lambda: None)
+    kept = probe.canary("floe-preflight-first", lambda: 1 / (attempts() >= removable_from))
+    with probe.step("operate"):
+        kept.made()
+        probe.fail("operate.not_ready", "starting up")
 
 
 def tell_everything(settings, probe):

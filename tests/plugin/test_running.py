@@ -1,5 +1,7 @@
 """Each check runs exactly once, beside the others, under its own deadline."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -59,6 +61,53 @@ def test_what_an_abandoned_check_created_is_removed(lab):
     assert not list(lab.path.glob("traces/floe-preflight-*"))
 
 
+def test_a_creation_that_the_service_may_still_carry_out_is_named(lab):
+    lab.services("create_in_vain")
+    lab.run("--floe-timeout=1")
+    abandoned = next(thread for thread in threading.enumerate() if thread.name == "preflight lab:create_in_vain")
+    (lab.path / "traces/go").touch()
+    abandoned.join(timeout=WITHIN)
+
+    [stays] = lab.path.glob("traces/floe-preflight-*")
+    assert lab.statuses() == [("a", "error", "timeout")]
+    said = "(may be left: its creation was not answered)"
+    assert lab.checks()["a"].details["left_behind"] == [f"traces/{stays.name} {said}"]
+
+
+def test_so_is_one_that_the_driver_did_not_wait_for(lab):
+    lab.services("create_in_vain_in_time")
+    lab.run()
+
+    [left] = lab.checks()["a"].details["left_behind"]
+    assert lab.statuses() == [("a", "error", "timeout")]
+    assert left == "floe-preflight-unanswered (may be left: its creation was not answered)"
+
+
+def test_removing_has_time_after_the_deadline(lab):
+    lab.services("take_time_to_remove")
+    lab.run("--floe-timeout=1")
+
+    assert lab.statuses() == [("a", "error", "timeout")]
+    assert lab.checks()["a"].details["left_behind"] == []
+
+
+def test_what_the_check_itself_removed_is_not_named(lab):
+    lab.services("remove_and_hang")
+    lab.run("--floe-timeout=1")
+
+    assert lab.statuses() == [("a", "error", "timeout")]
+    assert lab.checks()["a"].details["left_behind"] == []
+
+
+def test_only_what_stayed_is_named_when_removing_hangs(lab, monkeypatch):
+    monkeypatch.setattr("pytest_floe.running.CLEAN_UP_SECONDS", 1)
+    lab.services("hang_in_removing")
+    lab.run()
+
+    assert lab.statuses() == [("a", "error", "operate.not_removed")]
+    assert lab.checks()["a"].details["left_behind"] == ["floe-preflight-stays (may be left: no answer)"]
+
+
 def test_an_abandoned_check_does_not_go_on_when_its_service_answers_at_last(lab):
     lab.services("late")
     lab.run("--floe-timeout=1")
@@ -110,6 +159,36 @@ def test_a_check_that_ends_the_process_is_not_green(lab, status):
     assert lab.checks()["a"].cause == expected
 
 
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize("end", ["die", "hold_the_interpreter"])
+def test_what_a_check_created_is_named_although_its_process_died(lab, end, workers):
+    lab.services(f"create_and_{end}")
+    lab.run_apart("--floe-timeout=1", *workers)
+
+    left = lab.checks()["a"].details["left_behind"]
+    assert left == ["floe-preflight-stays (may be left: the process died)"]
+
+
+def test_what_was_created_when_the_session_was_killed_is_named(lab):
+    lab.services("create")
+    process = lab.start()
+    os.kill(lab.wait_for_trace("a.hangs"), signal.SIGKILL)
+    process.communicate(timeout=WITHIN)
+
+    [stays] = lab.path.glob("traces/floe-preflight-*")
+    left = lab.checks()["a"].details["left_behind"]
+    assert left == [f"traces/{stays.name} (may be left: the process died)"]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+def test_what_was_removed_before_the_process_died_is_not_named(lab, workers):
+    lab.services("remove_and_die")
+    lab.run_apart(*workers)
+
+    assert lab.statuses() == [("a", "error", "incomplete.worker_crashed")]
+    assert lab.checks()["a"].details["left_behind"] == []
+
+
 def test_waiting_retries_what_may_become_ready(lab):
     lab.services("third_time", "fail")
     result = lab.run("--floe-wait=30")
@@ -118,6 +197,25 @@ def test_waiting_retries_what_may_become_ready(lab):
     assert lab.checks()["a"].details["attempts"] == lab.runs("a") == 3
     assert lab.runs("b") == 1
     result.stdout.fnmatch_lines(["*lab a*ready after 3 attempts*"])
+
+
+def test_what_an_earlier_attempt_left_is_an_error_by_name(lab):
+    lab.services("leave_something_at_first")
+    lab.run("--floe-wait=30")
+
+    assert lab.runs("a") == 2
+    assert lab.statuses() == [("a", "error", "operate.not_removed")]
+    assert "floe-preflight-first (ZeroDivisionError" in lab.checks()["a"].details["left_behind"][0]
+
+
+def test_what_an_earlier_attempt_left_and_swept_is_removed_and_told_at_last(lab):
+    lab.services("remove_at_last")
+    lab.run("--floe-wait=30")
+
+    assert lab.runs("a") == 2
+    assert lab.statuses() == [("a", "ok", None)]
+    assert lab.checks()["a"].details["left_behind"] == []
+    assert lab.checks()["a"].details["swept"] == ["floe-preflight-20200101t000000z-00c0ffee-old"]
 
 
 def test_without_waiting_nothing_is_retried(lab):
