@@ -13,6 +13,9 @@ import pytest
 from pytest_floe.secrets import Scrubber
 
 _DEEPEST = 12
+#: They log requests and answers in full below INFO: credentials just issued, before a check can register them, and
+#: tokens of a chain that it never sees.
+_TELLTALES = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.utils", "msal.managed_identity")
 
 
 @contextlib.contextmanager
@@ -25,6 +28,9 @@ def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
         before = logging.getLogRecordFactory()
         logging.setLogRecordFactory(_ScrubbedRecords(scrubber))
         stack.callback(logging.setLogRecordFactory, before)
+        for logger in map(logging.getLogger, _TELLTALES):
+            logger.addFilter(_is_no_detail)
+            stack.callback(logger.removeFilter, _is_no_detail)
         for owner, name in _ways_out(config):
             stream = getattr(owner, name)
             setattr(owner, name, ScrubbedStream(stream, scrubber))
@@ -46,6 +52,10 @@ def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
         stream = getattr(captured, "syscapture", captured)
         owners = ((stream, "_old"), (getattr(stream, "tmpfile", None), "_other"))  # the latter of --capture=tee-sys
         yield from ((owner, name) for owner, name in owners if hasattr(owner, name))
+
+
+def _is_no_detail(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.INFO
 
 
 def scrub_report(report: pytest.TestReport | pytest.CollectReport, scrubber: Scrubber) -> None:

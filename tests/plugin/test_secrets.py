@@ -3,12 +3,16 @@
 import base64
 import html
 import json
+import logging
+import re
 import urllib.parse
 
 import pytest
 
 from pytest_floe.encodings import encodings
+from pytest_floe.redaction import shielded
 from pytest_floe.secrets import Scrubber
+from tests.servers.moto_s3 import moto_s3, policy  # noqa: F401
 
 #: One that every encoding has to touch.
 SENTINEL = "S3ntinel/+%40&<x>\"q'\\ü ö;=?#end"
@@ -70,6 +74,46 @@ def test_what_is_not_secret_stays(careless):
     assert "logged {'Authorization': '***'}" in result.stdout
     assert "postgresql://floe:***@lab/db" in careless.checks()["b"].message
     assert careless.checks()["broker[***]"].cause == "operate.failed"
+
+
+@pytest.mark.parametrize("more", [("--capture=no",), ("-n2",)], ids=lambda more: more[0])
+def test_credentials_that_a_service_issues_are_not_written(lab, moto_s3, more):  # noqa: F811 - the fixture
+    bucket = moto_s3.bucket(f"lake-{lab.path.name}".replace("_", "-")[:60].lower())
+    role = _role(moto_s3, bucket)
+    keys = moto_s3.user({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role})
+    lab.configure({"environments": {"prod": {"targets": [{
+        "service": "storage", "kind": "s3", "bucket": bucket, "endpoint": moto_s3.url, "region": "us-east-1",
+        "access_key_id": keys.access_key_id, "secret_access_key": "${env:LAB_TOKEN}", "role_arn": role,
+    }]}}})  # fmt: skip
+
+    result = lab.run_apart(*FLAGS, *more, LAB_TOKEN=keys.secret_access_key)
+
+    [check] = lab.report()["checks"]
+    assert ":assumed-role/" in check["details"]["principal"], result.stdout
+    written = {**lab.written(), "stdout": result.stdout, "stderr": result.stderr}
+    assert any("botocore.hooks" in text for text in written.values())
+    assert [path for path, text in written.items() if re.search("(<|&lt;)(SecretAccessKey|SessionToken)", text)] == []
+
+
+def _role(server, bucket):
+    iam, everything = server.client("iam"), {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName=bucket, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=bucket, PolicyName="grants", PolicyDocument=policy(everything))
+    return role
+
+
+@pytest.mark.parametrize("name", ["botocore.endpoint", "botocore.parsers", "msal.managed_identity"])
+def test_what_may_hold_a_credential_that_nobody_knows_yet_is_not_logged(pytestconfig, caplog, name):
+    caplog.set_level(logging.DEBUG)
+    logger = logging.getLogger(name)
+    with shielded(pytestconfig, Scrubber()):
+        logger.debug("Response body: <SecretAccessKey>%s", SENTINEL)
+        logger.info("found credentials in a file")
+        logging.getLogger("botocore.hooks").debug("calling a handler")
+    logger.debug("afterwards")
+
+    assert caplog.messages == ["found credentials in a file", "calling a handler", "afterwards"]
 
 
 def _holds_secret(text):
