@@ -17,6 +17,7 @@ from . import adls_session, object_storage
 from .adls_bucket import BlobContainer
 from .adls_hierarchical import Filesystem
 from .object_storage import Bucket, Verb
+from .plain_text import refuse_plain_text
 
 _ROLES = {
     "list": "Storage Blob Data Reader, or a SAS with permission l,",
@@ -79,6 +80,13 @@ class AdlsSettings(Settings):
             raise ValueError("client_secret needs tenant_id and client_id")
         return self
 
+    @model_validator(mode="after")
+    def _credentials_travel_encrypted(self) -> Self:
+        for url in (self.connected("BlobEndpoint"), self.connected("DfsEndpoint")):
+            refuse_plain_text({"connection_string": url})
+        refuse_plain_text({"endpoint": self.endpoint, "authority": self.authority})
+        return self
+
     def connected(self, part: str) -> str | None:
         """Return ``part`` of the connection string, such as AccountName."""
         text = self.connection_string.get_secret_value() if self.connection_string else ""
@@ -123,6 +131,14 @@ class AdlsSettings(Settings):
             return f"shared access signature for account {self.account_name}"
         return f"application {self.client_id}" if self.client_secret else "the Azure credential chain"
 
+    @property
+    def entra(self) -> str | None:
+        """Address of Entra, if the application logs in there."""
+        if not self.login.startswith("application "):
+            return None
+        authority = self.authority or "login.microsoftonline.com"
+        return object_storage.address(authority if "://" in authority else f"https://{authority}")
+
     def grant(self, verb: Verb) -> str:
         """Return what ``verb`` needs."""
         return f"{_ROLES[verb]} on {self.url}{self.folder}"
@@ -138,7 +154,7 @@ def plan(settings: AdlsSettings) -> Plan:
     return object_storage.plan(
         f"{settings.url}{settings.folder}" if settings.container else None,
         account=settings.account_name,
-        connects=tuple(dict.fromkeys(object_storage.address(url) for url in urls)),
+        connects=tuple(dict.fromkeys(filter(None, (*map(object_storage.address, urls), settings.entra)))),
         principal=settings.login,
         grant=settings.grant,
         write=settings.write,

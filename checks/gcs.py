@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
 from . import gcs_session, google_login, object_storage
 from .gcs_bucket import GcsBucket
 from .object_storage import Verb
+from .plain_text import refuse_plain_text
 
 _GOOGLE = "https://storage.googleapis.com"
 _PERMISSIONS = {verb: f"storage.objects.{verb}" for verb in ("list", "delete")} | {
@@ -46,6 +49,12 @@ class GcsSettings(Settings):
         False, "Take it for removed when soft delete keeps the canary restorable for a while; else that is a warning."
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
+
+    @model_validator(mode="after")
+    def _tokens_travel_encrypted(self) -> Self:
+        if not self.anonymous:
+            refuse_plain_text({"endpoint": self.endpoint}, ", or set anonymous")
+        return self
 
     @property
     def address(self) -> str:

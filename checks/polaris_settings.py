@@ -10,7 +10,7 @@ from pydantic import model_validator
 from pytest_floe import Secret, Settings, Url, setting
 
 from .oauth2 import Client
-from .rest import stays_on_this_machine
+from .plain_text import stays_on_this_machine
 
 
 class PolarisSettings(Settings):

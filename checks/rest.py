@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import time
@@ -12,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_floe import Finding, http_cause
+
+from .plain_text import stays_on_this_machine
 
 LIMIT_BYTES = 8 * 2**20
 
@@ -84,15 +85,6 @@ def shape(body: Json, name: str, kind: type, where: str) -> Any:
         found = "is missing" if value is None else f"is a {type(value).__name__}"
         raise Finding("operate.unexpected_response", f"{name} {found}; expected a {kind.__name__}", where)
     return value
-
-
-def stays_on_this_machine(url: str) -> bool:
-    """Tell whether the host of ``url`` is a loopback name or address."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _bounded(parts: Iterator[bytes], url: str, until: float) -> Iterator[bytes]:

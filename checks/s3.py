@@ -11,6 +11,7 @@ from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
 from . import object_storage, s3_session
 from .object_storage import Verb
+from .plain_text import refuse_plain_text
 from .s3_bucket import S3Bucket
 
 _ACTIONS = {"list": "ListBucket", "read": "GetObject", "write": "PutObject", "delete": "DeleteObject"}
@@ -54,6 +55,14 @@ class S3Settings(Settings):
             raise ValueError("access_key_id and secret_access_key go together: give both or neither")
         return self
 
+    @model_validator(mode="after")
+    def _session_tokens_travel_encrypted(self) -> Self:
+        # A secret key signs (Signature Version 4) and stays here, so stores inside a cluster may do without TLS; a
+        # session token travels with every request, and with a role its secret key comes by the network as well.
+        if self.session_token or self.role_arn:
+            refuse_plain_text({"endpoint": self.endpoint, "sts_endpoint": self.sts_endpoint})
+        return self
+
     @property
     def folder(self) -> str:
         """Prefix of every key."""
@@ -65,6 +74,18 @@ class S3Settings(Settings):
         region = self.region or ""
         partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
         return f"arn:{partition}:s3:::{self.bucket}"
+
+    @property
+    def store_address(self) -> str:
+        """Address of the store, as far as the settings tell."""
+        return object_storage.address(self.endpoint or self._amazon("s3"))
+
+    @property
+    def sts_address(self) -> str | None:
+        """Address of the token service, if it is asked."""
+        if self.role_arn or self.sts_endpoint or not self.endpoint:
+            return object_storage.address(self.sts_endpoint or self.endpoint or self._amazon("sts"))
+        return None
 
     @property
     def login(self) -> str:
@@ -83,14 +104,18 @@ class S3Settings(Settings):
         resource = self.arn if verb == "list" else f"{self.arn}/{self.folder}*"
         return f"s3:{_ACTIONS[verb]} on {resource}"
 
+    def _amazon(self, service: str) -> str:
+        region = self.region or "us-east-1"
+        return f"https://{service}.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+
 
 def plan(settings: S3Settings) -> Plan:
     """Say what the check would touch."""
-    address = object_storage.address(settings.endpoint or f"https://s3.{settings.region or 'us-east-1'}.amazonaws.com")
+    address = settings.store_address
     return object_storage.plan(
         f"s3://{settings.bucket}/{settings.folder}" if settings.bucket else None,
         account=address.partition("://")[2],
-        connects=(address,),
+        connects=tuple(dict.fromkeys(filter(None, (address, settings.sts_address)))),
         principal=settings.role_arn or settings.login,
         grant=settings.grant,
         write=settings.write,

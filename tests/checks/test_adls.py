@@ -524,6 +524,45 @@ def test_the_plan_names_what_is_touched_and_needed() -> None:
     assert len(plan.needs) == 4
 
 
+APPLICATION = {"tenant_id": "tenant", "client_id": "floe-app", "client_secret": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("authority", "entra"),
+    [
+        (None, "https://login.microsoftonline.com:443"),
+        ("https://login.microsoftonline.us", "https://login.microsoftonline.us:443"),
+        ("login.partner.microsoftonline.cn", "https://login.partner.microsoftonline.cn:443"),
+    ],
+)
+def test_the_plan_names_entra_if_it_is_asked(authority: str | None, entra: str) -> None:
+    plan = adls.plan(adls.AdlsSettings(container="lakefs", account="floe", authority=authority, **APPLICATION))
+
+    assert plan.connects[-1] == entra
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"endpoint": "http://azurite:10000/lake", "sas_token": "sig=x"}, "endpoint"),
+        ({"endpoint": "http://azurite:10000/lake", "account_key": STRANGERS_KEY}, "endpoint"),
+        ({"endpoint": "http://azurite:10000/lake", **APPLICATION}, "endpoint"),
+        ({"account": "lake", "authority": "http://entra", **APPLICATION}, "authority"),
+        (
+            {"connection_string": f"AccountName=lake;AccountKey={STRANGERS_KEY};BlobEndpoint=http://azurite/lake"},
+            "connection_string",
+        ),
+    ],
+)
+def test_credentials_do_not_travel_in_plain_text(settings: dict[str, str], key: str) -> None:
+    with pytest.raises(ValueError, match=f"would travel unencrypted: write https in {key}"):
+        adls.AdlsSettings(container="lakefs", **settings)
+
+
+def test_plain_text_on_this_machine_is_fine() -> None:
+    adls.AdlsSettings(container="lakefs", endpoint="http://127.0.0.1:10000/lake", account_key=STRANGERS_KEY)
+
+
 def test_a_container_without_account_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="give account, endpoint or connection_string"):
         adls.AdlsSettings(container="lakefs")

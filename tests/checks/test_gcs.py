@@ -388,3 +388,12 @@ def test_the_plan_names_what_is_touched_and_needed() -> None:
         "storage.objects.create on gs://lake/wh/",
         "storage.objects.delete on gs://lake/wh/",
     )
+
+
+@pytest.mark.parametrize("login", [{}, {"credentials_json": "{}"}, {"credentials_file": "key.json"}])
+def test_a_token_does_not_travel_in_plain_text(login: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="would travel unencrypted: write https in endpoint, or set anonymous"):
+        gcs.GcsSettings(bucket="lake", endpoint="http://gcs:4443", **login)
+
+    gcs.GcsSettings(bucket="lake", endpoint="http://localhost:4443", **login)
+    gcs.GcsSettings(bucket="lake", endpoint="http://gcs:4443", anonymous=True)

@@ -485,7 +485,7 @@ def test_the_plan_names_what_is_touched_and_needed() -> None:
     plan = s3.plan(settings)
 
     assert plan.endpoint == "s3://lake/wh"
-    assert plan.connects == ("https://s3.eu-west-1.amazonaws.com:443",)
+    assert plan.connects == ("https://s3.eu-west-1.amazonaws.com:443", "https://sts.eu-west-1.amazonaws.com:443")
     assert plan.principal == "arn:aws:iam::1:role/floe"
     assert plan.creates == ("s3://lake/wh/floe-preflight-*",)
     assert plan.needs == (
@@ -494,6 +494,41 @@ def test_the_plan_names_what_is_touched_and_needed() -> None:
         "s3:PutObject on arn:aws:s3:::lake/wh/*",
         "s3:DeleteObject on arn:aws:s3:::lake/wh/*",
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "connects"),
+    [
+        ({"region": "eu-west-1"}, ("https://s3.eu-west-1.amazonaws.com:443", "https://sts.eu-west-1.amazonaws.com:443")),
+        ({"region": "cn-north-1"}, (
+            "https://s3.cn-north-1.amazonaws.com.cn:443", "https://sts.cn-north-1.amazonaws.com.cn:443",
+        )),
+        ({"endpoint": "https://store:9000"}, ("https://store:9000",)),
+        ({"endpoint": "https://store:9000", "role_arn": "arn:aws:iam::1:role/floe"}, ("https://store:9000",)),
+        ({"endpoint": "https://store:9000", "sts_endpoint": "https://sts"}, ("https://store:9000", "https://sts:443")),
+    ],
+)  # fmt: skip
+def test_the_plan_names_the_token_service_if_it_is_asked(settings: dict[str, str], connects: tuple[str, ...]) -> None:
+    assert s3.plan(s3.S3Settings(bucket="lake", **settings)).connects == connects
+
+
+@pytest.mark.parametrize(
+    ("temporary", "key"),
+    [
+        ({"session_token": "t", "access_key_id": "A", "secret_access_key": "s"}, "endpoint"),
+        ({"role_arn": "arn:aws:iam::1:role/floe"}, "endpoint"),
+        ({"role_arn": "arn:aws:iam::1:role/floe"}, "sts_endpoint"),
+    ],
+)
+def test_a_session_token_does_not_travel_in_plain_text(temporary: dict[str, str], key: str) -> None:
+    with pytest.raises(ValueError, match=f"would travel unencrypted: write https in {key}"):
+        s3.S3Settings(bucket="lake", **{key: "http://minio:9000"}, **temporary)
+
+    s3.S3Settings(bucket="lake", **{key: "http://127.0.0.1:9000"}, **temporary)
+
+
+def test_a_secret_key_signs_and_does_not_travel() -> None:
+    s3.S3Settings(bucket="lake", endpoint="http://minio:9000", access_key_id="AKIA", secret_access_key="secret")
 
 
 def test_half_a_key_pair_is_a_mistake() -> None:
