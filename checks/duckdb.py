@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from pytest_floe import Finding, Plan, Probe, Settings, check, setting
+from pytest_floe import Finding, Plan, Probe, Settings, check, located, setting
 
 from . import duckdb_files, scratch_table
 from .scratch_table import LIKE, PATTERN, Explain, Rows, literal, quoted
@@ -40,17 +40,24 @@ _CAUSES = (
 class DuckDBSettings(Settings):
     """Which database to open, and how. Without a path it is in memory."""
 
-    path: str = setting(MEMORY, "File of the database; in memory (:memory:) if not given.")
+    path: str = setting(MEMORY, "File of the database, relative to `floe.yaml`; in memory (:memory:) if not given.")
     read_only: bool = setting(False, "Open the file for reading, as a workload does that shares it.")
     memory_limit: str | None = setting(None, "Upper limit of DuckDB's memory, such as 4GB.")
     extensions: tuple[Annotated[str, Field(pattern=r"^\w+$")], ...] = setting(
         (), "Extensions that must be installed; none is downloaded."
     )
 
+    @field_validator("path")
+    @classmethod
+    def _is_local(cls, path: str, info: ValidationInfo) -> str:
+        if path == MEMORY:
+            return path
+        if _REMOTE.match(path):
+            raise ValueError("is an address: write a file or :memory:, nothing else can be checked")
+        return located(path, info)
+
     @model_validator(mode="after")
-    def _is_a_local_database(self) -> Self:
-        if self.path != MEMORY and _REMOTE.match(self.path):
-            raise ValueError("path is an address: only files and :memory: can be checked")
+    def _is_read_from_a_file_only(self) -> Self:
         if self.read_only and (self.path == MEMORY or self.write):
             raise ValueError("read_only goes neither with :memory: nor with write: remove one")
         return self
@@ -58,7 +65,7 @@ class DuckDBSettings(Settings):
     @property
     def file(self) -> Path | None:
         """The database's file; None in memory."""
-        return None if self.path == MEMORY else Path(self.path).expanduser()
+        return None if self.path == MEMORY else Path(self.path)
 
 
 def plan(settings: DuckDBSettings) -> Plan:

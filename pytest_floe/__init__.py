@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_floe.diagnosis import Finding, http_cause
     from pytest_floe.probe import Probe
     from pytest_floe.registry import Plan, check
-    from pytest_floe.settings import Port, Secret, Settings, Url, setting
+    from pytest_floe.settings import Port, Secret, Settings, Url, located, setting
 
 _HOMES = {
     "Finding": "diagnosis",
@@ -25,10 +25,11 @@ _HOMES = {
     "Url": "settings",
     "check": "registry",
     "http_cause": "diagnosis",
+    "located": "settings",
     "setting": "settings",
 }
 
-__all__ = ["Finding", "Plan", "Port", "Probe", "Secret", "Settings", "Url", "check", "http_cause", "setting"]
+__all__ = ["Finding", "Plan", "Port", "Probe", "Secret", "Settings", "Url", "check", "http_cause", "located", "setting"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
 
 ENVIRONMENT_KEY = "x-environment"
+#: In the context of a validation: the folder that relative paths start from.
+FOLDER = "folder"
 _SECRET_PARAMETERS = {"sig", "password", "token", "access_token", "secret", "client_secret", "key"}
 
 
@@ -16,7 +19,8 @@ class Settings(BaseModel):
     """Settings of one target; each kind derives its own class.
 
     Fields typed ``Secret`` are credentials: the configuration takes them by reference only. Fields typed ``Path``
-    are files that the check reads: they must exist, and are relative to the configuration file.
+    are files that the check reads: they must exist, and are relative to the configuration file. For a path to what
+    need not exist, a field validator calls ``located``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
@@ -43,6 +47,11 @@ def setting(default: Any = None, description: str = "", *, env: tuple[str, ...] 
     """
     extra: dict[str, Any] | None = {ENVIRONMENT_KEY: list(env)} if env else None
     return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+def located(path: str, info: ValidationInfo) -> str:
+    """Return ``path`` relative to the configuration file, if the settings come from one; it need not exist."""
+    return str((info.context or {}).get(FOLDER, Path()) / os.path.expanduser(path))  # noqa: PTH111 - joined at once
 
 
 def _check_url(value: str) -> str:

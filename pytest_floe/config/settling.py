@@ -19,7 +19,7 @@ from pytest_floe.config.preflight import PreflightConfig
 from pytest_floe.config.problems import Problem, Problems, unknown_key
 from pytest_floe.config.references import Resolver
 from pytest_floe.config.targets import Target
-from pytest_floe.settings import Settings
+from pytest_floe.settings import FOLDER, Settings
 
 
 class Settling:
@@ -102,7 +102,7 @@ class Settling:
         self, model: type[Settings], values: dict[str, Any], draft: Draft, nodes: Nodes, *, sound: bool
     ) -> Settings | None:
         try:
-            return model.model_validate(values)
+            return model.model_validate(values, context={FOLDER: self.resolver.folder})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 if detail["loc"] or sound:  # rules over several keys say nothing certain about broken values

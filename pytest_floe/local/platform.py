@@ -6,13 +6,14 @@ ends. DuckDB needs no server: it gets a file in the run's folder.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pytest_floe.local import launch, policies
+from pytest_floe.local import launch, policies, state
 from pytest_floe.local.configs import (
     ALL_ROLES,
     DELETE,
@@ -89,7 +90,8 @@ class LocalPlatform:
 
     def outline(self) -> dict[str, Any]:
         """Return what ``environment`` would, without starting anything: folder and ports are usual ones."""
-        return self._described(Path("duckdb"), {"s3": 9000, "catalog": 8181, "postgres": 5432})
+        folder = Path(tempfile.gettempdir(), f"{state.PREFIX}*", "duckdb")
+        return self._described(folder, {"s3": 9000, "catalog": 8181, "postgres": 5432})
 
     def _described(self, duckdb: Path, ports: Mapping[str, int]) -> dict[str, Any]:
         return {

@@ -155,3 +155,14 @@ def test_the_digest_changes_with_a_value_and_not_with_a_secret(project: Project)
     first = project.load(text, HOST="a", P="one").sha256
     assert project.load(text, HOST="a", P="two").sha256 == first
     assert project.load(text, HOST="b", P="one").sha256 != first
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [("shop.duckdb", "{folder}/shop.duckdb"), ("/shop.duckdb", "/shop.duckdb"), (":memory:", ":memory:")],
+)
+def test_a_database_file_is_relative_to_the_configuration_and_need_not_exist(
+    project: Project, given: str, path: str
+) -> None:
+    text = f"environments: {{prod: {{compute_type: duckdb, duckdb: {{path: '{given}'}}}}}}"
+    assert project.settings(text, "compute-duckdb").path == path.format(folder=project.folder)
