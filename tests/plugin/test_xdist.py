@@ -50,7 +50,10 @@ def test_a_killed_worker_is_named(lab, restart):
 
 def test_stopping_at_a_failure_cleans_up_in_workers(lab):
     lab.services("create", "fail")
-    _fail_once_a_hangs(lab)
+    (lab.path / "traces").mkdir()
+    conftest = lab.path / "conftest.py"
+    waiting = "def fail(settings, probe):\n    while not Path('traces/a.hangs').exists():\n        time.sleep(0.01)\n"
+    conftest.write_text(conftest.read_text().replace("def fail(settings, probe):\n", waiting))
     result = lab.run_apart("-n2", "-x")
 
     assert result.returncode == 1
@@ -61,18 +64,14 @@ def test_stopping_at_a_failure_cleans_up_in_workers(lab):
 
 
 def test_what_a_worker_left_that_died_while_it_was_stopped_is_named(lab):
-    lab.services("die_in_removing", "fail")
-    _fail_once_a_hangs(lab)
-    lab.run_apart("-n2", "-x")
+    lab.services("die_in_removing")
+    process = lab.start("-n1")
+    lab.wait_for_trace("a.hangs")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WITHIN)
 
     assert lab.checks()["a"].cause == "incomplete.worker_crashed"
     assert lab.checks()["a"].details["left_behind"] == ["floe-preflight-stays (may be left: the process died)"]
-
-
-def _fail_once_a_hangs(lab):
-    conftest = lab.path / "conftest.py"
-    waiting = "def fail(settings, probe):\n    while not Path('traces/a.hangs').exists():\n        time.sleep(0.01)\n"
-    conftest.write_text(conftest.read_text().replace("def fail(settings, probe):\n", waiting))
 
 
 OWN = """
