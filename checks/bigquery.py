@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from pytest_floe import Plan, Port, Probe, Secret, Settings, Url, check, setting
 
-from . import google_login
+from . import google_login, visible_tables
 from .bigquery_dataset import BigQueryDataset
 from .scratch_table import PATTERN
 
@@ -115,4 +115,4 @@ def verify(settings: BigQuerySettings, probe: Probe) -> None:
     tables = dataset.expect_readable()
     if probe.write:
         dataset.expect_writable()
-    probe.ok(f"{tables} tables in {dataset.name}, {dataset.location}")
+    probe.ok(f"{visible_tables.counted(probe, tables, dataset.name)}, {dataset.location}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, Probe, http_cause
 
-from . import scratch_table
+from . import scratch_table, visible_tables
 from .scratch_table import Explain
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _EXPIRES_AFTER = timedelta(hours=1)
 _TABLES_LISTED = 1000
-_TABLES_TRIED = 3
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _PERMISSION = re.compile(r"\bbigquery\.\w+\.\w+")
 #: Reasons that say more than their HTTP status.
@@ -72,8 +71,9 @@ class BigQueryDataset:
         with self._probe.step("authorize.list", self._explain("bigquery.tables.list", cause="authorize.list_denied")):
             tables = list(self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once))
         plain = [table.table_id for table in tables if table.table_type == "TABLE" and not table.time_partitioning]
-        with self._probe.step("authorize.read", self._explain("bigquery.tables.getData")):
-            self._read_any(plain[:_TABLES_TRIED])
+        if tried := visible_tables.to_read(self._probe, plain, self.name):
+            with self._probe.step("authorize.read", self._explain("bigquery.tables.getData")):
+                self._read_any(tried)
         return len(tables)
 
     def expect_writable(self) -> None:
@@ -96,11 +96,12 @@ class BigQueryDataset:
 
     def _sweep(self) -> None:
         probe = self._probe
-        with probe.step("operate.sweep", self._explain("bigquery.tables.get")):
+        with probe.step("operate.sweep"), scratch_table.sweeping(probe):
             listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
             for name in [item.table_id for item in listed if item.table_id.startswith(scratch_table.PREFIX)]:
-                table = self._client.get_table(f"{self.name}.{name}", **self._once)
-                probe.sweep(name, table.description or "", lambda table=table: self._remove(table))  # type: ignore[misc]
+                with scratch_table.sweeping(probe):
+                    table = self._client.get_table(f"{self.name}.{name}", **self._once)
+                    probe.sweep(name, table.description or "", lambda table=table: self._remove(table))  # type: ignore[misc]
 
     def _table(self, name: str) -> Any:
         fields = [self._sdk.SchemaField("id", "INT64"), self._sdk.SchemaField("note", "STRING")]

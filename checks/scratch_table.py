@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pytest_floe import Finding, Probe
 
@@ -48,6 +49,15 @@ def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain
     fill(probe, run, table, explain)
     with probe.step("operate.delete", explain("authorize.delete_denied")):
         scratch.remove()
+
+
+@contextmanager
+def sweeping(probe: Probe) -> Iterator[None]:
+    """Note what ends a sweep: leftovers of other runs are no fault of this one."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises
+        probe.fact(sweep=f"not finished: {type(error).__name__}")
 
 
 def fill(probe: Probe, run: Run, table: str, explain: Callable[[str], Explain]) -> None:

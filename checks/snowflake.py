@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
-from . import scratch_table
+from . import scratch_table, visible_tables
 from .scratch_table import LIKE, PATTERN, Explain, Rows, Run, literal, quoted
 from .snowflake_session import Session
 
@@ -22,7 +22,6 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _INTERACTIVE = ("externalbrowser", "oauth_authorization_code")
 _WITHOUT_SECRET = ("workload_identity",)
 _ASLEEP = ("SUSPENDED", "SUSPENDING")
-_TABLES_TRIED = 3
 _PRIVILEGES = {
     "authorize.write_denied": "CREATE TABLE on SCHEMA",
     "authorize.read_denied": "SELECT on tables of SCHEMA",
@@ -151,7 +150,8 @@ def verify(settings: SnowflakeSettings, probe: Probe) -> None:
         tables = _see_schema(session, settings, probe)
         if works:
             _use_schema(session, settings, probe, tables)
-    probe.ok(f"{len(tables)} tables in {settings.place}, warehouse {settings.warehouse}, role {session.role}")
+    said = visible_tables.counted(probe, len(tables), settings.place)
+    probe.ok(f"{said}, warehouse {settings.warehouse}, role {session.role}")
 
 
 def _take_warehouse(session: Session, settings: SnowflakeSettings, probe: Probe) -> bool:
@@ -166,6 +166,7 @@ def _take_warehouse(session: Session, settings: SnowflakeSettings, probe: Probe)
         session.run(f"USE WAREHOUSE {quoted(name)}")
     probe.fact(warehouse_state=state)
     if state in _ASLEEP and not settings.resume_warehouse:
+        probe.fact(scope="read-only", not_verified=["query, read and write: the warehouse is suspended"])
         message = f"warehouse {name} is {state.lower()}, so no query was run on it"
         probe.warn("operate.suspended", message, f"set snowflake.resume_warehouse, or ALTER WAREHOUSE {name} RESUME")
         return False
@@ -204,8 +205,9 @@ def _see_schema(session: Session, settings: SnowflakeSettings, probe: Probe) -> 
 
 def _use_schema(session: Session, settings: SnowflakeSettings, probe: Probe, tables: list[str]) -> None:
     grant = f"SELECT on tables of SCHEMA {settings.place} to role {session.role}"
-    with probe.step("authorize.read", session.explain("authorize.read_denied", grant)):
-        _read_any(session, [f"{settings.place}.{quoted(name)}" for name in tables[:_TABLES_TRIED]])
+    if tried := visible_tables.to_read(probe, tables, settings.place):
+        with probe.step("authorize.read", session.explain("authorize.read_denied", grant)):
+            _read_any(session, [f"{settings.place}.{quoted(name)}" for name in tried])
     if probe.write:
         _write(session, settings, probe)
 
@@ -241,7 +243,8 @@ def _write(session: Session, settings: SnowflakeSettings, probe: Probe) -> None:
 def _sweep(session: Session, settings: SnowflakeSettings, probe: Probe, remove: Run) -> None:
     tables = f"{quoted(identifier(settings.database or ''))}.information_schema.tables"
     canaries = f"table_schema = {literal(identifier(settings.schema or ''))} AND table_name LIKE {literal(LIKE)}"
-    with probe.step("operate.sweep", session.explain()):
+    with probe.step("operate.sweep"), scratch_table.sweeping(probe):
         for name, comment in session.run(f"SELECT table_name, comment FROM {tables} WHERE {canaries}"):  # noqa: S608
             drop = f"DROP TABLE {settings.place}.{quoted(str(name))}"
-            probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]
+            with scratch_table.sweeping(probe):
+                probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]

@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
-from . import scratch_table
+from . import scratch_table, visible_tables
 from .scratch_table import PATTERN, Explain, Rows, Run, literal, quoted
 from .trino_coordinator import Coordinator
 
@@ -20,7 +20,6 @@ _TLS_PORTS = (443, 8443)
 _DEFAULT_PORTS = {"http": 8080, "https": 443}
 #: Requests end a moment before the check's deadline, so that a fault is found instead of the check abandoned.
 _MARGIN_SECONDS = 0.5
-_TABLES_TRIED = 3
 _PRIVILEGES = {
     "authorize.write_denied": "create and insert into",
     "authorize.read_denied": "select from",
@@ -116,7 +115,8 @@ def verify(settings: TrinoSettings, probe: Probe) -> None:
     tables = _see_schema(coordinator, settings, probe)
     if probe.write:
         _write(coordinator, settings, probe)
-    probe.ok(f"{tables} tables in {settings.catalog}.{settings.schema}, Trino {probe.facts['server_version']}")
+    said = visible_tables.counted(probe, tables, f"{settings.catalog}.{settings.schema}")
+    probe.ok(f"{said}, Trino {probe.facts['server_version']}")
 
 
 def _log_in(coordinator: Coordinator, probe: Probe) -> None:
@@ -148,15 +148,16 @@ def _see_schema(coordinator: Coordinator, settings: TrinoSettings, probe: Probe)
     grant = _grant("select from", settings)
     with probe.step("authorize.schema", coordinator.explain("authorize.read_denied", grant)):
         names = [str(name) for (name,) in coordinator.run(f"SHOW TABLES FROM {settings.place}")]
-    with probe.step("authorize.read", coordinator.explain("authorize.read_denied", grant)):
-        _read_any(coordinator, [f"{settings.place}.{quoted(name)}" for name in names[:_TABLES_TRIED]])
+    if tried := visible_tables.to_read(probe, names, settings.place):
+        with probe.step("authorize.read", coordinator.explain("authorize.read_denied", grant)):
+            _read_any(coordinator, [f"{settings.place}.{quoted(name)}" for name in tried])
     return len(names)
 
 
 def _read_any(coordinator: Coordinator, tables: list[str]) -> None:
     """Read one of ``tables``; a principal need not be allowed to read every one of them."""
     queries = [f"SELECT * FROM {table} LIMIT 0" for table in tables]  # noqa: S608 - quoted
-    if queries and all(coordinator.run_if_allowed(query) is None for query in queries[:-1]):
+    if all(coordinator.run_if_allowed(query) is None for query in queries[:-1]):
         coordinator.run(queries[-1])
 
 
@@ -177,7 +178,8 @@ def _sweep(coordinator: Coordinator, settings: TrinoSettings, probe: Probe, remo
     of_schema = f"catalog_name = {literal(settings.catalog or '')} AND schema_name = {literal(settings.schema or '')}"
     canaries = f"table_name LIKE {literal(scratch_table.LIKE)}"
     query = f"SELECT table_name, comment FROM system.metadata.table_comments WHERE {of_schema} AND {canaries}"  # noqa: S608
-    with probe.step("operate.sweep", coordinator.explain()):
+    with probe.step("operate.sweep"), scratch_table.sweeping(probe):
         for name, comment in coordinator.run_if_allowed(query) or ():
             drop = f"DROP TABLE {settings.place}.{quoted(str(name))}"
-            probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]
+            with scratch_table.sweeping(probe):
+                probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]

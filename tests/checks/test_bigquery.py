@@ -83,6 +83,27 @@ def test_leftovers_of_a_crashed_run_are_deleted_and_nothing_else(warehouse: Ware
     assert warehouse.server.tables(dataset) == {"orders", foreign}
 
 
+def test_a_leftover_that_may_not_be_looked_at_is_no_fault_of_this_run(warehouse: Warehouse, dataset: str) -> None:
+    stale = canary.name("0badcafe", "stale", datetime.now(UTC) - timedelta(hours=2))
+    warehouse.server.table(dataset, stale, canary.signature("0badcafe"))
+    held = tuple(one for one in WRITER if one != "bigquery.tables.get")
+    outcome = warehouse.check(dataset, held, write=True)
+    assert (outcome.status, outcome.probe.swept) == ("ok", [])
+    assert outcome.probe.facts["sweep"] == "not finished: Forbidden"
+
+
+@pytest.mark.parametrize(("permissions", "write"), [(READER, False), (WRITER, True)], ids=["reading", "writing"])
+def test_reading_is_not_verified_by_seeing_no_table(
+    warehouse: Warehouse, permissions: tuple[str, ...], write: bool
+) -> None:
+    empty = warehouse.server.dataset(f"empty_{next(_NUMBERS)}")
+    outcome = warehouse.check(empty, permissions, write=write)
+    assert outcome.status == "ok"
+    assert outcome.message == f"0 tables visible in demo.{empty}, so reading was not verified, EU"
+    assert outcome.probe.facts["not_verified"] == [f"read: no table of demo.{empty} is visible"]
+    assert "authorize.read" not in [step.name for step in outcome.probe.steps]
+
+
 def test_the_project_may_be_that_of_the_key(warehouse: Warehouse, dataset: str) -> None:
     assert warehouse.check(dataset, READER, project=None).status == "ok"
 

@@ -78,6 +78,27 @@ def test_leftovers_of_a_crashed_run_are_dropped_and_nothing_else(account: Accoun
         account.server.run(f'DROP TABLE {DATABASE}.{SCHEMA}."{foreign}"')
 
 
+def test_a_leftover_that_may_not_be_dropped_is_no_fault_of_this_run(account: Account) -> None:
+    guarded = canary.name("0badcafe", "guarded", datetime.now(UTC) - timedelta(hours=2))
+    comment = canary.signature("0badcafe")
+    account.server.run(f"""CREATE TABLE {DATABASE}.{SCHEMA}."{guarded}" (id INTEGER) COMMENT = '{comment}'""")
+    try:
+        outcome = account.check("neighbour", write=True)
+        assert (outcome.status, outcome.probe.swept) == ("ok", [])
+        assert outcome.probe.facts["sweep"] == "not finished: ProgrammingError"
+    finally:
+        account.server.run(f'DROP TABLE {DATABASE}.{SCHEMA}."{guarded}"')
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
+def test_reading_is_not_verified_by_seeing_no_table(account: Account, write: bool) -> None:
+    outcome = account.check("writer", schema="empty", write=write)
+    assert outcome.status == "ok"
+    assert outcome.message.startswith('0 tables visible in "LAKE"."EMPTY", so reading was not verified')
+    assert outcome.probe.facts["not_verified"] == ['read: no table of "LAKE"."EMPTY" is visible']
+    assert "authorize.read" not in [step.name for step in outcome.probe.steps]
+
+
 @pytest.mark.parametrize("missing", ["warehouse", "schema"])
 def test_without_warehouse_or_schema_it_is_only_a_warning(account: Account, missing: str) -> None:
     outcome = account.check("reader", **{missing: None})
@@ -95,6 +116,8 @@ def test_a_suspended_warehouse_stays_suspended(account: Account, write: bool) ->
     assert outcome.message == "warehouse SLEEPER is suspended, so no query was run on it"
     assert account.server.state("SLEEPER") == "SUSPENDED"
     assert outcome.probe.current_step == "authorize.list"
+    assert outcome.probe.facts["scope"] == "read-only"
+    assert outcome.probe.facts["not_verified"] == ["query, read and write: the warehouse is suspended"]
 
 
 @pytest.mark.parametrize("warehouse", ["SLEEPER", "DEEP_SLEEPER"], ids=["by a query", "by a statement"])

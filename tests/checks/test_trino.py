@@ -104,6 +104,30 @@ def test_leftovers_of_a_crashed_run_are_dropped_and_nothing_else(login: Login, t
             trino_server.run(f'DROP TABLE {CATALOG}.{SCHEMA}."{name}"')
 
 
+def test_a_leftover_that_may_not_be_dropped_is_no_fault_of_this_run(login: Login, trino_server: TrinoServer) -> None:
+    guarded, stale = (
+        canary.name("0badcafe", one, datetime.now(UTC) - timedelta(hours=2)) for one in ("guarded", "old")
+    )
+    for name in (guarded, stale):
+        comment = canary.signature("0badcafe")
+        trino_server.run(f"""CREATE TABLE {CATALOG}.{SCHEMA}."{name}" (id integer) COMMENT '{comment}'""")
+    try:
+        outcome = login.check("neighbour", write=True)
+        assert (outcome.status, outcome.probe.swept) == ("ok", [stale])
+        assert outcome.probe.facts["sweep"] == "not finished: TrinoUserError"
+    finally:
+        trino_server.run(f'DROP TABLE {CATALOG}.{SCHEMA}."{guarded}"')
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
+def test_reading_is_not_verified_by_seeing_no_table(login: Login, write: bool) -> None:
+    outcome = login.check("newcomer", write=write)
+    assert outcome.status == "ok"
+    assert outcome.message == "0 tables visible in memory.shop, so reading was not verified, Trino 476"
+    assert outcome.probe.facts["not_verified"] == ['read: no table of "memory"."shop" is visible']
+    assert "authorize.read" not in [step.name for step in outcome.probe.steps]
+
+
 @pytest.mark.parametrize("given", [{"schema": None}, {"schema": None, "catalog": None}], ids=["schema", "catalog"])
 def test_without_a_schema_it_is_only_a_warning(login: Login, given: dict[str, None]) -> None:
     outcome = login.check("reader", **given)

@@ -19,7 +19,7 @@ REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connect
 FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
-_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder", "spender")
+_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder", "spender", "neighbour")
 PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
 _NOT_HERE = "Object does not exist, or operation cannot be performed."
 _SPENT = "Warehouse 'COMPUTE' cannot be resumed because resource monitor 'M' has exceeded its quota."
@@ -27,7 +27,7 @@ _DENIED = "SQL access control error:\nInsufficient privileges to operate on"
 CONFIG = {
     "passwords": PASSWORDS,
     "roles": ["LOADER", "PUBLIC"],
-    "schemas": {DATABASE: [SCHEMA]},
+    "schemas": {DATABASE: [SCHEMA, "EMPTY"]},
     "warehouses": {"COMPUTE": "STARTED", "SLEEPER": "SUSPENDED", "DEEP_SLEEPER": "SUSPENDED"},
     "not_resumed_by_queries": ["DEEP_SLEEPER"],
     "refusals": [
@@ -36,6 +36,7 @@ CONFIG = {
         ("onlooker", "SELECT \\* FROM", "003001", f"{_DENIED} table 'ORDERS'"),
         ("outsider", "USE DATABASE", "002043", _NOT_HERE),
         ("hoarder", "DROP", "003001", f"{_DENIED} table 'SCRATCH'"),
+        ("neighbour", "DROP TABLE .*-guarded", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("spender", "SELECT COUNT", "090073", _SPENT),
         ("idler", "USE WAREHOUSE", "003001", f"{_DENIED} warehouse 'COMPUTE'"),
     ],

@@ -38,7 +38,7 @@ JWT_KEY = "a-key-of-the-test-server-that-signs-tokens"
 READY_WITHIN = 180.0
 
 #: The names of the users say what ``RULES`` lets them do.
-USERS = ("writer", "reader", "creator", "onlooker", "outsider", "silenced")
+USERS = ("writer", "reader", "creator", "onlooker", "outsider", "silenced", "newcomer", "neighbour")
 PASSWORDS = {user: f"{user}-of-trino-test" for user in USERS}
 
 _EVERYTHING = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP"]
@@ -47,7 +47,7 @@ RULES = {
     "catalogs": [
         {"catalog": "system", "allow": "read-only"},
         {"user": "writer", "allow": "all"},
-        {"user": "creator|onlooker", "catalog": CATALOG, "allow": "all"},
+        {"user": "creator|onlooker|newcomer|neighbour", "catalog": CATALOG, "allow": "all"},
         {"user": "reader", "catalog": CATALOG, "allow": "read-only"},
     ],
     "schemas": [{"user": "writer", "owner": True}],
@@ -57,7 +57,9 @@ RULES = {
         {"user": "creator", "privileges": ["SELECT", "OWNERSHIP"]},
         {"user": "reader", "table": "hidden", "privileges": ["INSERT"]},
         {"user": "onlooker", "privileges": ["INSERT"]},
-        {"user": "writer|reader", "privileges": _EVERYTHING},
+        {"user": "newcomer", "table": "floe-preflight-.*", "privileges": _EVERYTHING},
+        {"user": "neighbour", "table": ".*-guarded", "privileges": ["SELECT"]},
+        {"user": "writer|reader|neighbour", "privileges": _EVERYTHING},
     ],
 }
 
