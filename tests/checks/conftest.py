@@ -72,9 +72,10 @@ def uninstall(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return ``uninstall(package)``, after which the package can't be imported, as if it had not been installed."""
 
     def uninstall(package: str) -> None:
-        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-            monkeypatch.delitem(sys.modules, name)
+        # First the door, then the modules: a thread that an abandoned check left may import again in between.
         monkeypatch.setattr(sys, "meta_path", [_NotInstalled(package), *sys.meta_path])
+        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+            monkeypatch.delitem(sys.modules, name, raising=False)
 
     return uninstall
 
