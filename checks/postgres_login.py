@@ -31,13 +31,13 @@ class Login:
             # The transaction's own time-out, so that a connection pooler hands it to nobody else.
             self.run(f"SET LOCAL statement_timeout = {max(1, int(probe.remaining() * 1000))}")
             [(self.role, self.database, self.version)] = self.run(_WHO)
-        probe.principal(self.role)
+        probe.principal(str(self.role))
         probe.fact(server_version=self.version, database=self.database, encrypted=self._connection.pgconn.ssl_in_use)
 
     def run(self, statement: str, *parameters: object) -> Rows:
         """Run one statement and return its rows."""
         cursor = self._connection.execute(statement, parameters or None)
-        return cursor.fetchall() if cursor.description else ()  # type: ignore[no-any-return]
+        return cursor.fetchall() if cursor.description else ()
 
     def roll_back(self) -> None:
         """End the transaction; the next statement begins another."""

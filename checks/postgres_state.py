@@ -61,11 +61,12 @@ def see_primary(probe: Probe, login: Login) -> None:
 def count_connections_left(probe: Probe, login: Login) -> int:
     """Return how many more connections the tightest limit allows; warn if they are few."""
     with probe.step("operate.connections", login.explain()):
-        [(left, limited_by)] = login.run(_CONNECTIONS_LEFT)
+        [(counted, limited_by)] = login.run(_CONNECTIONS_LEFT)
+        left = int(str(counted))
         probe.fact(connections_left=left, connections_limited_by=limited_by)
         if left < FEW_CONNECTIONS:
             probe.warn("operate.exhausted", f"{left} connections left, as {limited_by} allows", str(limited_by))
-        return int(str(left))
+        return left
 
 
 def see_schema(probe: Probe, login: Login, schema: str) -> None:

@@ -67,10 +67,10 @@ class Rest:
         with self._client.stream(method, url, timeout=self._remaining(), **request) as answer:
             content = b"".join(_bounded(answer.iter_bytes(), url, until))
         where = url.partition("?")[0]
-        if not answer.is_success:
-            body = _parsed(content) or {}
-            raise RefusedError(where, answer.status_code, dict(answer.headers), body, _said(body))
         body = _parsed(content) if content else {}
+        if not answer.is_success:
+            said = body or {}
+            raise RefusedError(where, answer.status_code, dict(answer.headers), said, _said(said))
         if body is None:
             kind = answer.headers.get("content-type", "no type")[:60]
             message = f"HTTP {answer.status_code} with {len(content)} bytes of {kind}, not a JSON object"
