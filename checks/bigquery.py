@@ -16,12 +16,12 @@ from pytest_floe import Plan, Port, Probe, Secret, Settings, Url, check, setting
 
 from . import google_login, visible_tables
 from .bigquery_dataset import BigQueryDataset
+from .object_storage import address
 from .scratch_table import PATTERN
 
 _GOOGLE = "https://bigquery.googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PORTS = {"http": 80, "https": 443}
 
 
 class BigQuerySettings(Settings):
@@ -75,13 +75,12 @@ class BigQuerySettings(Settings):
 
 def plan(settings: BigQuerySettings) -> Plan:
     """Say what the check would touch."""
-    parts = urlsplit(settings.address)
-    service = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+    service = address(settings.address)
     where = ".".join(part for part in (settings.project, settings.dataset) if part)
     reads = ("bigquery.jobs.create", "bigquery.datasets.get", "bigquery.tables.list", "bigquery.tables.getData")
     writes = ("bigquery.tables.create", "bigquery.tables.get", "bigquery.tables.updateData", "bigquery.tables.delete")
     return Plan(
-        endpoint=where or parts.netloc,
+        endpoint=where or urlsplit(settings.address).netloc,
         connects=(service,) if settings.anonymous else (service, google_login.ISSUER),
         principal=settings.login,
         reads=(where,) if settings.dataset else (),
