@@ -20,7 +20,7 @@ from pytest_floe.checks.duckdb import DuckDBSettings, plan
 
 from pytest_floe import canary
 from tests.checks.conftest import RunCheck
-from tests.servers.environment import alone
+from tests.servers.downloads import alone
 
 NOBODY = 65534
 NEWER_VERSION = "2.0.0"

@@ -14,7 +14,8 @@ from pytest_floe.checks import s3
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.server import Answer, FaultyServer, hang, http
-from tests.servers.moto_s3 import LosesAnswers, S3Server, allow, policy
+from tests.servers.moto_s3 import LosesAnswers
+from tests.servers.s3 import S3Server, allow, policy
 
 _NUMBERS = itertools.count()
 _BODY = canary.signature("0badcafe")

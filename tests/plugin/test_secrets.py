@@ -12,7 +12,8 @@ import pytest
 from pytest_floe.encodings import encodings
 from pytest_floe.redaction import shielded
 from pytest_floe.secrets import Scrubber
-from tests.servers.moto_s3 import moto_s3, policy  # noqa: F401
+from tests.servers.moto_s3 import moto_s3  # noqa: F401
+from tests.servers.s3 import policy
 
 #: One that every encoding has to touch.
 SENTINEL = "S3ntinel/+%40&<x>\"q'\\ü ö;=?#end"

@@ -7,13 +7,16 @@ import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.servers.environment import environment, free_port, running
+from tests.servers.environment import environment
 from tests.servers.google_gateway import Account, GoogleGateway
+from tests.servers.processes import free_port, running
+from tests.servers.providers import first_that_serves
 
 REQUIREMENTS = ("bqemulator==1.4.0", "duckdb==1.5.5", "duckdb-extension-spatial==1.5.5", "numpy")
 PROJECT = "demo"
@@ -71,6 +74,13 @@ class BigQueryServer:
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[BigQueryServer]:
     """An empty project ``demo``."""
+    with first_that_serves("bqemulator", native=natively) as server:
+        yield server
+
+
+@contextmanager
+def natively() -> Iterator[BigQueryServer]:
+    """Run the emulator from an environment of its own."""
     home = environment("bqemulator", *REQUIREMENTS)
     env = os.environ | {"HOME": str(home)}
     subprocess.run([home / "bin" / "python", "-c", INSTALL_SPATIAL], env=env, check=True, capture_output=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import snowflake.connector
 
-from tests.servers.environment import environment, free_port, running
+from tests.servers.environment import environment
+from tests.servers.processes import free_port, running
+from tests.servers.providers import first_that_serves
 
 REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connector-python<5", "uvicorn")
 FRONT = Path(__file__).with_name("snowflake_front.py")
@@ -70,6 +72,13 @@ class SnowflakeServer:
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[SnowflakeServer]:
     """Snowflake with a schema ``LAKE.SHOP`` that has one table."""
+    with first_that_serves("fakesnow", native=natively) as server:
+        yield server
+
+
+@contextmanager
+def natively() -> Iterator[SnowflakeServer]:
+    """Run the emulator from an environment of its own."""
     home = environment("fakesnow", *REQUIREMENTS)
     server = SnowflakeServer(free_port())
     # -P: beside the script lies a module named snowflake.

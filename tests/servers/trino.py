@@ -27,7 +27,8 @@ import pytest
 import trino.dbapi
 import trustme
 
-from tests.servers.environment import alone, free_port
+from tests.servers.downloads import alone
+from tests.servers.processes import free_port
 
 VERSION = "476"
 NEEDED_JAVA = 24
