@@ -14,7 +14,7 @@ from pytest_floe.registry import find
 from tests.faults.certificates import certificates  # noqa: F401
 from tests.servers.azurite import azurite  # noqa: F401
 from tests.servers.bigquery import bigquery_server  # noqa: F401
-from tests.servers.gcs import gcs_server  # noqa: F401
+from tests.servers.gcs import gcs_server, gcs_soft_delete  # noqa: F401
 from tests.servers.iceberg_rest import iceberg_rest  # noqa: F401
 from tests.servers.minio import minio, minio_tls  # noqa: F401
 from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401

@@ -219,20 +219,20 @@ def test_the_location_is_compared(lake: Lake, bucket: str) -> None:
 # Nothing is left
 
 
-def test_what_soft_delete_keeps_is_said(lake: Lake, gcs_server: GcsServer) -> None:
-    careful = gcs_server.bucket("lake-soft", softDeletePolicy={"retentionDurationSeconds": "604800"})
+def test_what_soft_delete_keeps_is_said(run_check: RunCheck, gcs_soft_delete: GcsServer) -> None:
+    careful = gcs_soft_delete.bucket("lake-soft", softDeletePolicy={"retentionDurationSeconds": "604800"})
 
-    outcome = lake.check(careful, *WORKLOAD)
+    outcome = Lake(run_check, gcs_soft_delete).check(careful, *WORKLOAD)
 
     assert (outcome.status, outcome.cause) == ("warning", "operate.retained")
     assert "(soft delete)" in outcome.message
-    assert gcs_server.everything_in(careful) == []
+    assert gcs_soft_delete.everything_in(careful) == []
 
 
-def test_what_soft_delete_keeps_may_be_accepted(lake: Lake, gcs_server: GcsServer) -> None:
-    careful = gcs_server.bucket("lake-soft-accepted", softDeletePolicy={"retentionDurationSeconds": "604800"})
+def test_what_soft_delete_keeps_may_be_accepted(run_check: RunCheck, gcs_soft_delete: GcsServer) -> None:
+    careful = gcs_soft_delete.bucket("lake-soft-accepted", softDeletePolicy={"retentionDurationSeconds": "604800"})
 
-    outcome = lake.check(careful, *WORKLOAD, accept_soft_delete=True)
+    outcome = Lake(run_check, gcs_soft_delete).check(careful, *WORKLOAD, accept_soft_delete=True)
 
     assert outcome.status == "ok"
     [kept] = outcome.probe.facts["soft_deleted"]

@@ -88,7 +88,7 @@ def natively() -> Iterator[BigQueryServer]:
     command = [home / "bin" / "bqemulator", "start", "--project", PROJECT, "--log-level", "error"]
     command += ["--rest-port", str(port), "--grpc-port", str(free_port())]
     emulator = f"http://127.0.0.1:{port}"
-    with running(command, emulator, env), GoogleGateway(port, permission_of) as gateway:
+    with running(command, emulator, env), GoogleGateway(emulator, permission_of) as gateway:
         yield BigQueryServer(gateway, emulator)
 
 

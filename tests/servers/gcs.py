@@ -1,19 +1,32 @@
-"""Cloud Storage: gcp-storage-emulator behind a gateway that asks for tokens and permissions."""
+"""Cloud Storage: fake-gcs-server behind a gateway that asks for tokens and permissions.
+
+Given: ``FLOE_TEST_GCS=http://host:port`` of an emulator that asks for nothing. In a container:
+``fsouza/fake-gcs-server``. Native: built from its Go module, three minutes at first.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gcp_storage_emulator.server import create_server
 
+from tests.servers import containers, go
 from tests.servers.google_gateway import GoogleGateway
+from tests.servers.processes import free_port, healthy, started
+from tests.servers.providers import first_that_serves, given
+
+IMAGE = "fsouza/fake-gcs-server:1.56.1"
+MODULE, VERSION = "github.com/fsouza/fake-gcs-server", "v1.56.1"
+_OPTIONS = ("-scheme", "http", "-backend", "memory", "-location", "US")
+_HEALTH = "/_internal/healthcheck"
 
 _OBJECTS = {
     "GET": "storage.objects.get",
@@ -59,12 +72,58 @@ class GcsServer:
 
 @pytest.fixture(scope="session")
 def gcs_server() -> Iterator[GcsServer]:
+    """A project ``demo`` without buckets, at ``url``.
+
+    >>> bucket = gcs_server.bucket("lake")                 # versioning={"enabled": True} and the like
+    >>> account = gcs_server.gateway.account("storage.objects.list", "storage.objects.get")   # any of Google's
+    >>> json.dumps(account.key_file)                       # for credentials_json
+    """
+    with (
+        first_that_serves("fake-gcs-server", endpoint=at_endpoint, container=in_container, native=natively) as emulator,
+        GoogleGateway(emulator, _permission_of) as gateway,
+    ):
+        yield GcsServer(gateway, emulator)
+
+
+@pytest.fixture(scope="session")
+def gcs_soft_delete() -> Iterator[GcsServer]:
+    """A project ``demo`` on gcp-storage-emulator: it knows soft delete, and does not heed generations."""
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with create_server("127.0.0.1", port, in_memory=True), GoogleGateway(port, _permission_of) as gateway:
-        yield GcsServer(gateway, f"http://127.0.0.1:{port}")
+    port = free_port()
+    emulator = f"http://127.0.0.1:{port}"
+    with create_server("127.0.0.1", port, in_memory=True), GoogleGateway(emulator, _permission_of) as gateway:
+        yield GcsServer(gateway, emulator)
+
+
+@contextmanager
+def at_endpoint() -> Iterator[str]:
+    """Use an emulator that runs already, and leave it as it was found."""
+    yield given("FLOE_TEST_GCS").url
+
+
+@contextmanager
+def in_container() -> Iterator[str]:
+    """Run the official image."""
+    command = " ".join(_OPTIONS)
+    with containers.running(IMAGE, ports=[4443], command=command) as container:
+        emulator = f"http://{containers.address(container, 4443)}"
+        containers.wait_until(lambda: healthy(emulator + _HEALTH), container)
+        yield emulator
+
+
+@contextmanager
+def natively() -> Iterator[str]:
+    """Run a server of our own."""
+    port = free_port()
+    emulator = f"http://127.0.0.1:{port}"
+    with started([installed(), *_OPTIONS, "-host", "127.0.0.1", "-port", str(port)]) as process:
+        process.wait_until(lambda: healthy(emulator + _HEALTH))
+        yield emulator
+
+
+def installed() -> Path:
+    """Return the server's program, built on first use."""
+    return go.built(MODULE, VERSION)
 
 
 def _permission_of(method: str, url: str, _body: bytes) -> str:

@@ -40,8 +40,8 @@ class Account:
 class GoogleGateway:
     """Listens on a free port of 127.0.0.1 while its ``with`` block runs."""
 
-    def __init__(self, upstream_port: int, permission_of: PermissionOf) -> None:
-        self.upstream_port = upstream_port
+    def __init__(self, upstream: str, permission_of: PermissionOf) -> None:
+        self.upstream = upstream.removeprefix("http://")
         self.permission_of = permission_of
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Account] = {}
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, {"error": {"code": status, "message": message, "errors": [{"reason": reason}]}})
 
     def _pass_on(self, body: bytes) -> None:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.gateway.upstream_port)
+        upstream = http.client.HTTPConnection(self.gateway.upstream)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         upstream.request(self.command, self.path, body, headers)
         answer = upstream.getresponse()
