@@ -85,7 +85,7 @@ class Scrubber:
     def _without_pieces(self, text: str) -> str:
         pieces = [piece for cut in _CUT.finditer(text) for piece in self._pieces(text, *cut.span())]
         for start, end in reversed(pieces):
-            if start < end:
+            if start < end and not self._is_public(text[start:end]):
                 text = text[:start] + MASK + text[end:]
         return text
 
@@ -99,7 +99,10 @@ class Scrubber:
             yield end, end + max(_overlap(form, tail) for form in self._forms)
 
     def _looks_weak(self, value: str) -> bool:
-        return len(value) < WEAK_BELOW or any(value in public for public in self._public)
+        return len(value) < WEAK_BELOW or self._is_public(value)
+
+    def _is_public(self, value: str) -> bool:
+        return any(value in public for public in self._public)
 
     def _compile(self) -> None:
         strong = {form for value in self._strong for form in encodings(value)}

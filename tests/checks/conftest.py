@@ -11,16 +11,6 @@ import pytest
 
 from pytest_floe import Finding, Probe
 from pytest_floe.registry import find
-from tests.faults.certificates import certificates  # noqa: F401
-from tests.servers.azurite import azurite  # noqa: F401
-from tests.servers.bigquery import bigquery_server  # noqa: F401
-from tests.servers.gcs import gcs_server, gcs_soft_delete  # noqa: F401
-from tests.servers.iceberg_rest import iceberg_rest  # noqa: F401
-from tests.servers.minio import minio, minio_tls  # noqa: F401
-from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
-from tests.servers.postgres import postgres, postgres_tls  # noqa: F401
-from tests.servers.snowflake import snowflake_server  # noqa: F401
-from tests.servers.trino import trino_server, trino_without_workers  # noqa: F401
 
 
 @dataclass
@@ -37,6 +27,10 @@ class Outcome:
 
 
 RunCheck = Callable[..., Outcome]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.import_plugin("tests.servers.fixtures")
 
 
 @pytest.fixture

@@ -174,7 +174,8 @@ class Answer:
     """An HTTP answer; ``body`` is bytes, text, or anything else to be sent as JSON.
 
     ``after`` holds it back for so many seconds (``NEVER``: until the server stops). ``cut`` closes the connection
-    after so many bytes of the body. ``endless`` repeats the body, chunked, for as long as the client reads.
+    after so many bytes of the body, ``stall`` keeps it open and says nothing more. ``endless`` repeats the body,
+    chunked, for as long as the client reads.
     """
 
     status: int = 200
@@ -182,6 +183,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     after: float = 0.0
     cut: int | None = None
+    stall: int | None = None
     endless: bool = False
 
     @property
@@ -213,6 +215,12 @@ def http(*answers: Answer, routes: Routes | None = None) -> Move:
         with lock:
             return turn.pop(0) if len(turn) > 1 else turn[0]
 
+    return answering(choose)
+
+
+def answering(choose: Callable[[Request], Answer]) -> Move:
+    """Answer each HTTP request as ``choose`` says, on every connection, for as long as the client keeps it."""
+
     def serve(connection: Connection) -> None:
         _Http(connection, choose)
 
@@ -240,15 +248,18 @@ class _Http(BaseHTTPRequestHandler):
         if answer.endless:
             self._send_for_ever(answer.content)
         elif self.command != "HEAD":
-            self.wfile.write(answer.content[: answer.cut])
+            self.wfile.write(answer.content[: answer.cut if answer.stall is None else answer.stall])
+        if answer.stall is not None:
+            self._connection.stopping.wait()
         self.close_connection = self.close_connection or answer.cut is not None
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_request  # noqa: N815 - names set by http.server
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_request  # noqa: N815 - names set by http.server
 
     def _send_head(self, answer: Answer) -> None:
         framing = {"Transfer-Encoding": "chunked"} if answer.endless else {"Content-Length": str(len(answer.content))}
         self.send_response(answer.status)
-        for name, value in {"Content-Type": answer.content_type, **framing, **answer.headers}.items():
+        given = {name.title(): value for name, value in answer.headers.items()}
+        for name, value in {"Content-Type": answer.content_type, **framing, **given}.items():
             self.send_header(name, value)
         self.end_headers()
 

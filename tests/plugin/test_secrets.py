@@ -174,6 +174,14 @@ def test_every_encoding_is_recognised(encode, secret):
         assert not any(form in scrubbed for form in encodings(secret))
 
 
+def test_a_name_that_a_secret_begins_with_is_still_shown():
+    scrubber = Scrubber()
+    scrubber.add("reader-of-the-lake")
+    scrubber.declare_public(["reader"])
+    assert scrubber.scrub("grant it to reader") == "grant it to reader"
+    assert scrubber.scrub("grant it to reader-of-the") == "grant it to ***"
+
+
 def test_what_is_left_of_a_shortened_secret_is_masked():
     scrubber = Scrubber()
     scrubber.add("a-very-long-secret-of-the-lab")

@@ -1,0 +1,100 @@
+"""What the matrix is made of: its kinds, its faults, and the steps that each kind can break at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KINDS = ("trino", "snowflake", "bigquery", "duckdb", "s3", "gcs", "adls", "polaris", "postgres")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that befalls a service. Every kind must have a cell, a gap or a reason for none if it is ``required``.
+
+    ``slug`` never changes: it is part of the ids of tests, and the key of the table in docs/faults.md.
+    """
+
+    slug: str
+    name: str
+    required: bool = True
+
+
+_REQUIRED = {
+    # Name, TCP, and what comes back instead of an answer.
+    "no-name": "name does not resolve",
+    "refused": "connection refused",
+    "vanish": "packets vanish: accepts and never answers",
+    "stall": "answers one byte and stalls",
+    "cut": "closes in the middle of the answer",
+    "slow": "slow but correct",
+    "garbage": "garbage, or another protocol",
+    # TLS.
+    "cert-expired": "certificate expired",
+    "cert-self-signed": "certificate self-signed",
+    "cert-wrong-host": "certificate of another host",
+    "cert-not-yet-valid": "certificate not yet valid",
+    "plain-on-tls": "plain text on a TLS port",
+    "tls-on-plain": "TLS on a plain port",
+    # HTTP.
+    "http-301": "HTTP 301 to elsewhere",
+    "http-401": "HTTP 401",
+    "http-403": "HTTP 403",
+    "http-404": "HTTP 404",
+    "http-429": "HTTP 429 with Retry-After",
+    "http-500": "HTTP 500",
+    "http-503": "HTTP 503",
+    "html": "HTML instead of JSON",
+    "json-shape": "JSON of the wrong shape",
+    "endless": "a body without end",
+    # Who one is.
+    "wrong-user": "wrong user",
+    "wrong-secret": "wrong secret",
+    "expired-token": "expired token",
+    "missing-scope": "missing scope or role",
+    "wrong-realm": "wrong realm",
+    # What one may do.
+    "read-denied": "list allowed and read denied",
+    "write-denied": "read allowed and write denied",
+    "delete-denied": "write allowed and delete denied",
+    "list-denied": "list denied",
+    # What is there.
+    "no-bucket": "bucket missing",
+    "no-catalog": "catalog missing",
+    "no-warehouse": "warehouse missing",
+    "no-schema": "schema or namespace missing",
+    "no-dataset": "dataset missing",
+    "no-database": "database missing",
+    "region": "region mismatch",
+    "clock-skew": "clock skew beyond the signature's tolerance",
+    # How it is.
+    "starting": "server starting",
+    "no-workers": "no workers",
+    "recovery": "in recovery, or read-only",
+    "no-connections": "out of connections or slots",
+    "no-space": "out of space",
+    # The client's own.
+    "no-driver": "driver missing",
+    "swallowed-timeout": "SDK that swallows time-outs",
+}
+_FURTHER = {
+    "reset": "connection reset in the middle of the answer",
+    "cert-unknown-authority": "certificate of an unknown authority",
+    "cert-expires-soon": "certificate that expires within 14 days",
+    "no-credentials": "no credentials at all",
+    "wrong-content": "reads back something else than was written",
+    "not-removed": "says that it deleted, and did not",
+    "retained": "keeps what is deleted",
+    "no-object": "the target names no bucket, schema or database",
+    "step-403": "HTTP 403 at a later step",
+    "step-404": "HTTP 404 at a later step",
+    "step-500": "HTTP 500 at a later step",
+    "step-503": "HTTP 503 at a later step",
+    "step-html": "HTML instead of the answer at a later step",
+    "step-vanish": "packets vanish at a later step",
+    "step-cut": "closes in the middle of the answer at a later step",
+}
+
+FAULTS: dict[str, Fault] = {
+    **{slug: Fault(slug, name) for slug, name in _REQUIRED.items()},
+    **{slug: Fault(slug, name, required=False) for slug, name in _FURTHER.items()},
+}
