@@ -1,0 +1,123 @@
+"""Puts a mutant before the cells of its kind until one tells it from the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_floe import Probe
+from tests.faults.cell import Cell, Twin
+from tests.faults.verdicts import CheckFunction, Outcome
+from tests.mutation.loading import Copy
+from tests.mutation.mutants import Mutant
+from tests.mutation.switch import Memory, Run, Spot
+
+CRASH = "incomplete.check_broken"
+#: How many more cells are asked for a better reason than a crash.
+_SECOND_LOOKS = 5
+
+RunCell = Callable[[Cell | Twin, CheckFunction], Outcome]
+
+
+class UnavailableError(Exception):
+    """The server of a cell can't be had here."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a mutant ended: ``by`` names the cell that told it, and is None if none did.
+
+    ``crashed`` says that it only fell over, ``stillborn`` that it fails on a server without a fault, too.
+    """
+
+    mutant: Mutant
+    reached: bool
+    by: str | None = None
+    crashed: bool = False
+    stillborn: bool = False
+
+    def __str__(self) -> str:
+        if self.by:
+            return f"{self.mutant}: killed by {self.by}"
+        where = f"a fault at step {self.mutant.step}" if self.mutant.step else "what this verifies, broken"
+        needed = f"with the cause {self.mutant.site.cause}" if self.mutant.site.cause else "with a cause of its own"
+        why = "no cell tells it" if self.reached else "no cell comes by"
+        return f"{self.mutant}: {why}; it needs {where}, {needed}"
+
+
+@dataclass
+class Court:
+    """Tries the mutants of one kind. ``run_cell`` arranges a cell, and runs the check that it is given.
+
+    ``unavailable`` has the reason for each cell or twin that could not be run.
+    """
+
+    kind: str
+    copy: Copy
+    cells: Sequence[Cell]
+    run_cell: RunCell
+    unavailable: dict[str, str] = field(default_factory=dict)
+    _memories: dict[str, Memory] = field(default_factory=dict)
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def spots(self) -> set[Spot]:
+        """Return where healthy runs come by; each is remembered, to stand in for what a mutant leaves out."""
+        twins = {cell.twin.id: cell.twin for cell in self.cells}.values()
+        return {spot for twin in twins for spot in self._memory(twin)}
+
+    def try_one(self, mutant: Mutant) -> Verdict:
+        """Return who tells ``mutant`` from the original, if any does."""
+        reached, crash, looks = False, None, _SECOND_LOOKS
+        for cell in self._in_order(mutant):
+            outcome, run = self._run(cell, mutant, cell.twin)
+            reached = reached or run.reached
+            if outcome is None or not run.reached or not _differs(cell, outcome):
+                continue
+            if outcome.result.details.cause != CRASH:
+                return Verdict(mutant, reached, cell.id, stillborn=self._is_stillborn(mutant, cell.twin))
+            crash, looks = crash or cell.id, looks - 1
+            if not looks:
+                break
+        return Verdict(mutant, reached, crash, crashed=crash is not None)
+
+    def _run(self, cell: Cell | Twin, mutant: Mutant | None, twin: Twin) -> tuple[Outcome | None, Run]:
+        memory = self._memory(twin) if mutant else None
+        runs: list[Run] = []
+
+        def begin(probe: Probe) -> Run:
+            runs.append(Run(probe, mutant.change if mutant else None, memory))
+            return runs[-1]
+
+        try:
+            outcome = self.run_cell(cell, self.copy.check(self.kind, begin))
+        except UnavailableError as error:
+            self.unavailable[cell.id] = str(error)
+            return None, Run(Probe(endpoint=""))
+        self._seconds[cell.id] = outcome.seconds
+        return outcome, runs[-1]
+
+    def _memory(self, twin: Twin) -> Memory:
+        if twin.id not in self._memories:
+            outcome, run = self._run(twin, None, twin)
+            if outcome and outcome.result.status != "ok":
+                raise AssertionError(f"{twin.id} is not ok without a mutant: {outcome.result.message}")
+            self._memories[twin.id] = run.remembered
+        return self._memories[twin.id]
+
+    def _is_stillborn(self, mutant: Mutant, twin: Twin) -> bool:
+        outcome, run = self._run(twin, mutant, twin)
+        return run.reached and outcome is not None and outcome.result.status != "ok"
+
+    def _in_order(self, mutant: Mutant) -> list[Cell]:
+        """Return the cells, those first that break at the mutant's step or with its cause, and quick ones first."""
+
+        def rank(cell: Cell) -> tuple[bool, bool, float]:
+            elsewhere = mutant.step is not None and cell.step != mutant.step
+            other_cause = mutant.site.cause is not None and cell.cause != mutant.site.cause
+            return (elsewhere, other_cause, self._seconds.get(cell.id, cell.deadline))
+
+        return sorted((cell for cell in self.cells if cell.id not in self.unavailable), key=rank)
+
+
+def _differs(cell: Cell, outcome: Outcome) -> bool:
+    return (outcome.result.status, outcome.result.details.cause) != (cell.status, cell.cause)
