@@ -109,7 +109,7 @@ def verify(settings: PostgresSettings, probe: Probe) -> None:
     psycopg = probe.driver("psycopg", "postgres")
     with closing(Login(probe, psycopg, settings.where, settings.parameters(probe.remaining()))) as login:
         state.note_expiry(probe, login)
-        state.see_primary(probe, login)
+        state.see_primary(probe, login, settings.where)
         left = state.count_connections_left(probe, login)
         if settings.database is None:
             probe.warn("config.object_not_given", "no database is given, so none was verified", "postgres_database")

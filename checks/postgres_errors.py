@@ -12,7 +12,20 @@ from __future__ import annotations
 
 import re
 
+#: What a login is refused for beside an SQLSTATE.
+PG_HBA = "pg_hba.conf"
+NO_LOGIN = "role without login"
+CLOSED = "closed database"
+TORN = "half dropped database"
+NO_CERTIFICATE = "no certificate of the client"
+BAD_CERTIFICATE = "refused certificate of the client"
 _CAUSES = {
+    PG_HBA: "authenticate.not_admitted",
+    NO_LOGIN: "authenticate.not_admitted",
+    CLOSED: "authenticate.not_admitted",
+    TORN: "operate.corrupt",
+    NO_CERTIFICATE: "config.missing_credentials",
+    BAD_CERTIFICATE: "authenticate.rejected",
     "28P01": "authenticate.rejected",
     "28000": "authenticate.rejected",
     "3D000": "operate.not_found",
@@ -21,8 +34,11 @@ _CAUSES = {
     "25006": "operate.read_only",
     "53100": "operate.out_of_space",
     "53300": "operate.exhausted",
+    "55P03": "operate.locked",
     "57014": "timeout",
+    "P0001": "authorize.denied",
 }
+_LENGTH = 5
 _CLASSES = {
     "53": "operate.exhausted",
     "57": "operate.not_ready",
@@ -30,27 +46,36 @@ _CLASSES = {
     "XX": "operate.server_error",
 }
 
-PG_HBA = "pg_hba.conf"
 #: In this order: where libpq tried twice (with and without TLS), a refusal by pg_hba.conf says the least.
 _TEXTS = (
     (r"the database system is", "57P03"),
     (r"too many (clients|connections)|connection slots|\bSUPERUSER\b|pg_use_reserved_connections", "53300"),
     (r"\bCONNECT\b", "42501"),
     (r'database ".*" does not exist', "3D000"),
-    (r'password authentication failed|role ".*" (does not exist|is not permitted)|client certificate', "28P01"),
+    (r"database .* not currently accepting connections", CLOSED),
+    (r"invalid database", TORN),
+    (r"role .* is not permitted to log in", NO_LOGIN),
+    (r"requires a valid client certificate", NO_CERTIFICATE),
+    (r"alert (unknown ca|bad certificate|certificate \w+)", BAD_CERTIFICATE),
+    (r'password authentication failed|role ".*" does not exist', "28P01"),
     (r"pg_hba\.conf", PG_HBA),
 )
 _ATTEMPT = re.compile(r"connection to server .*? failed: ", re.DOTALL)
 _FROM_SERVER = re.compile(r"^\w+:  ")  # a severity, in any language; libpq's own messages have none
 
 
-def cause_of(sqlstate: str) -> str | None:
-    """Return the cause of an SQLSTATE, or None where it says nothing of the service."""
-    return _CAUSES.get(sqlstate) or _CLASSES.get(sqlstate[:2])
+def cause_of(state: str) -> str:
+    """Return the cause of an SQLSTATE, or of what a login is refused for."""
+    return _CAUSES.get(state) or _CLASSES.get(state[:2]) or "operate.server_error"
+
+
+def with_code(said: str, state: str) -> str:
+    """Return a sentence of the server with its SQLSTATE, if that is one."""
+    return f"{said} ({state})" if len(state) == _LENGTH else said
 
 
 def refusal(text: str, user: str | None, database: str | None) -> tuple[str | None, str]:
-    """Return SQLSTATE (or ``PG_HBA``) and sentence of a login that failed with ``text``.
+    """Return SQLSTATE (or what else it is refused for) and sentence of a login that failed with ``text``.
 
     The SQLSTATE is None if the text is not the server's, and empty if the server said something unknown.
     """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from typing import Any
 
 from pytest_floe import Finding, Probe
 
-from .postgres_errors import PG_HBA, cause_of, refusal
+from . import postgres_errors as errors
 from .scratch_table import Explain, Rows
 
+_DENIED, _CANCELLED = "42501", "57014"
+_TIME_IS_UP = 0.1
 _WHO = "SELECT session_user, current_database(), current_setting('server_version')"
 
 
@@ -21,6 +24,7 @@ class Login:
     """
 
     def __init__(self, probe: Probe, psycopg: ModuleType, where: str, parameters: dict[str, Any]) -> None:
+        self._probe = probe
         self._psycopg = psycopg
         self._where = where
         self._parameters = parameters
@@ -52,15 +56,23 @@ class Login:
 
         def translate(error: Exception) -> Finding | None:
             state = getattr(error, "sqlstate", None)
-            cause = cause_of(state) if state else None
-            if cause is None:
+            if state is None:
                 return None
             said = getattr(error, "diag").message_primary  # noqa: B009 - the driver is not imported here
+            cause = self._cause_of(state)
             if cause == "authorize.denied":
-                return Finding(denied, f"{said} ({state})", subject or f"what {self.role} was refused: {said}")
-            return Finding(cause, f"{said} ({state})", self._where)
+                wanted = _tablespace(said, self.role) or (subject if state == _DENIED else None)
+                return Finding(denied, errors.with_code(said, state), wanted or f"what {self.role} was refused: {said}")
+            lock = f"a lock in database {self._parameters['dbname']} at {self._where}"
+            return Finding(cause, errors.with_code(said, state), lock if cause == "operate.locked" else self._where)
 
         return translate
+
+    def _cause_of(self, state: str) -> str:
+        """Return the cause; a statement that ended with time left was cancelled by somebody else."""
+        if state == _CANCELLED and self._probe.remaining() > _TIME_IS_UP:
+            return "operate.not_ready"
+        return errors.cause_of(state)
 
     def _explain_login(self, error: Exception) -> Finding | None:
         attempt: Any = getattr(error, "pgconn", None)
@@ -69,19 +81,29 @@ class Login:
         user, database = attempt.user.decode(), self._parameters["dbname"]
         if attempt.needs_password:
             return Finding("config.missing_credentials", f"{self._where} asks for a password", "postgres.password")
-        state, said = refusal(str(error), user, database)
+        state, said = errors.refusal(str(error), user, database)
         if state is None:
             return None
         state = state or self._ask_again()
+        return Finding(
+            errors.cause_of(state), errors.with_code(said, state), self._subject(state, said, user, database)
+        )
+
+    def _subject(self, state: str, said: str, user: str, database: str) -> str:
+        limits = {"for database": f"database {database}", "for role": f"role {user}"}
         subjects = {
             "28P01": f"role {user} at {self._where}",
             "3D000": f"database {database} at {self._where}",
             "42501": f"CONNECT ON DATABASE {database} TO {user}",
-            PG_HBA: f"a line of pg_hba.conf for what the server names: {said.partition(' for ')[2] or said}",
+            "53300": next((limit for words, limit in limits.items() if words in said), self._where),
+            errors.PG_HBA: f"a line of pg_hba.conf for what the server names: {said.partition(' for ')[2] or said}",
+            errors.NO_LOGIN: f"role {user} to log in: ALTER ROLE {user} LOGIN",
+            errors.CLOSED: f"connections to database {database}: ALTER DATABASE {database} ALLOW_CONNECTIONS true",
+            errors.TORN: f"database {database} at {self._where}",
+            errors.NO_CERTIFICATE: "postgres.sslcert and postgres.sslkey",
+            errors.BAD_CERTIFICATE: f"role {user} at {self._where}: postgres.sslcert",
         }
-        cause = "authenticate.not_admitted" if state == PG_HBA else cause_of(state)
-        code = "" if state == PG_HBA else f" ({state})"
-        return Finding(cause or "operate.server_error", f"{said}{code}", subjects.get(state, self._where))
+        return subjects.get(state, self._where)
 
     def _ask_again(self) -> str:
         """Tell a server that is not ready, in whatever language it says so, by libpq's PQping (no login is tried)."""
@@ -89,3 +111,9 @@ class Login:
         conninfo = self._psycopg.conninfo.make_conninfo(**self._parameters)
         rejects = pq.PGconn.ping(conninfo.encode()) == pq.Ping.REJECT
         return "57P03" if rejects else "XX000"
+
+
+def _tablespace(said: str, role: str) -> str | None:
+    """Return the privilege that is wanted where a role's tables go to a tablespace that it may not use."""
+    named = re.search(r"permission denied for tablespace (.+)", said)
+    return f"CREATE ON TABLESPACE {named[1]} TO {role}" if named else None

@@ -8,7 +8,10 @@ from .postgres_login import Login
 
 FEW_CONNECTIONS = 5
 
-_RECOVERY = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool"
+_RECOVERY = """
+SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool, source
+  FROM pg_settings WHERE name = 'default_transaction_read_only'
+"""
 # The superuser's share, and since version 16 that of pg_use_reserved_connections, are not the workload's.
 _CONNECTIONS_LEFT = """
 SELECT allowed - used, limited_by FROM (
@@ -46,16 +49,20 @@ def note_expiry(probe: Probe, login: Login) -> None:
                 )
 
 
-def see_primary(probe: Probe, login: Login) -> None:
+def see_primary(probe: Probe, login: Login, where: str) -> None:
     """Fail unless the server takes writes from this role."""
     with probe.step("operate.primary", login.explain()):
-        [(recovering, read_only)] = login.run(_RECOVERY)
+        [(recovering, read_only, source)] = login.run(_RECOVERY)
         if recovering:
-            probe.fail("operate.read_only", "the server is in recovery: it is a replica", probe.endpoint)
+            probe.fail("operate.read_only", "the server is in recovery: it is a replica", where)
         if read_only:
-            probe.fail(
-                "operate.read_only", "transactions are read-only here", f"default_transaction_read_only of {login.role}"
-            )
+            whose = {
+                "user": f"role {login.role}",
+                "database": f"database {login.database}",
+                "database user": f"role {login.role} in database {login.database}",
+            }.get(str(source), where)
+            said = "default_transaction_read_only is on"
+            probe.fail("operate.read_only", f"transactions are read-only: {said}", f"{whose}: {said}")
 
 
 def count_connections_left(probe: Probe, login: Login) -> int:
@@ -65,7 +72,8 @@ def count_connections_left(probe: Probe, login: Login) -> int:
         left = int(str(counted))
         probe.fact(connections_left=left, connections_limited_by=limited_by)
         if left < FEW_CONNECTIONS:
-            probe.warn("operate.exhausted", f"{left} connections left, as {limited_by} allows", str(limited_by))
+            whose = str(limited_by).removeprefix("the limit of ")
+            probe.warn("operate.exhausted", f"{left} connections left, as {limited_by} allows", whose)
         return left
 
 

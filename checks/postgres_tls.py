@@ -25,7 +25,7 @@ def negotiate(probe: Probe, host: str, port: int, sslmode: SslMode, ca_file: Pat
     if sslmode in ("disable", "allow"):  # libpq begins in plain text
         return
     where = f"{host}:{port}"
-    with probe.step("tls"), socket.create_connection((host, port), probe.remaining()) as plain:
+    with probe.step("tls", subject=where), socket.create_connection((host, port), probe.remaining()) as plain:
         if _offers_tls(probe, plain, where):
             plain.settimeout(probe.remaining())
             with _context(sslmode, ca_file).wrap_socket(plain, server_hostname=host) as secured:

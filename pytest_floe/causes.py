@@ -79,7 +79,7 @@ _TABLE = (
     ("operate.exhausted", "The service has no connections or slots left.", "free or raise the limit of {subject}"),
     ("operate.suspended", "The compute resource is suspended, so nothing was run on it.",
      "resume it, or allow the check to: {subject}"),
-    ("operate.locked", "Another process holds the lock.", "end, or wait for, the process that has opened {subject}"),
+    ("operate.locked", "Another process holds the lock.", "end, or wait for, the process that holds {subject}"),
     ("operate.newer_version", "What is stored was written by a newer version than this client can read.",
      "upgrade the client, or write in an older format: {subject}"),
     ("operate.corrupt", "What is stored is damaged, or of another kind.", "restore it, or correct its name: {subject}"),

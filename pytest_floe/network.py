@@ -87,7 +87,7 @@ def handshake(probe: Probe, plain: socket.socket, host: str, where: str, ca_file
             return Finding("tls.handshake_failed", f"{where}: {describe(error)}", where)
         return None
 
-    with probe.step("tls", explain):
+    with probe.step("tls", explain, subject=where):
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         plain.settimeout(probe.remaining())
         with context.wrap_socket(plain, server_hostname=host) as secured:

@@ -136,10 +136,11 @@ class Probe:
     # Walking the ladder
 
     @contextmanager
-    def step(self, name: str, explain: Explain | None = None) -> Iterator[None]:
+    def step(self, name: str, explain: Explain | None = None, *, subject: str | None = None) -> Iterator[None]:
         """Time a step. An exception inside becomes the finding that ``explain`` returns, or the general diagnosis.
 
-        ``name`` is a rung, a part of one (``authorize.list``), ``driver`` or ``start``.
+        ``name`` is a rung, a part of one (``authorize.list``), ``driver`` or ``start``. ``subject`` is what the general
+        diagnosis is about, if not the endpoint.
         """
         if name.partition(".")[0] not in (*RUNGS, *PREPARATION):
             raise ValueError(f"step {name!r} is on no rung: begin with one of {', '.join(RUNGS)}")
@@ -155,7 +156,7 @@ class Probe:
             raise
         except Exception as error:
             meant = self._explained(error, explain)
-            meant.step = name
+            meant.step, meant.subject = name, meant.subject or subject
             raise meant from error
         else:
             self._stop_if_cancelled()

@@ -294,7 +294,7 @@ def test_few_connections_left(check: Check, role: Callable[..., str]):
     outcome = check(user=limited)
     assert (outcome.status, outcome.cause) == ("warning", "operate.exhausted")
     assert outcome.message == f"2 connections left, as the limit of role {limited} allows"
-    assert outcome.subject == f"the limit of role {limited}"
+    assert outcome.subject == f"role {limited}"
 
 
 # What the role may do

