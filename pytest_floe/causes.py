@@ -95,6 +95,7 @@ _TABLE = (
     ("incomplete.not_run", "Expected, and not run.", "run it: {subject}"),
     ("incomplete.worker_crashed", "The process that ran this check died.", "look at the output of the worker, and run it again: {subject}"),
     ("incomplete.no_targets", "Nothing is configured, so nothing was verified.", "declare a service: {subject}"),
+    ("incomplete.evidence_damaged", "The record of the run is damaged, so results may be missing.", "run again: {subject}"),
     ("incomplete.check_broken", "The check itself has a defect.", "report the defect, or correct the check: {subject}"),
 )  # fmt: skip
 

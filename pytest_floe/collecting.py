@@ -67,7 +67,7 @@ class Collecting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         own = identify(items, self.context) + self._of_nothing(config, items)
-        self.context.evidence.save_own_checks([vars(identity) for identity in own])
+        self.context.evidence.expect(own)
         _, left_out = self.context.narrowed(own)
         unwanted = [item for item in items if not _is_wanted(item, config, left_out)]
         items[:] = [item for item in items if item not in unwanted]
@@ -84,7 +84,7 @@ class Collecting:
                 missing.append(Identity(target, "collection", "pytest", name, str(path)))
                 said = f"floe_checks names {path.name}, and no test in it was collected that is marked `{MARKER}`"
                 subject = f"mark a test in {path}, and name its file as python_files has it"
-                self.context.evidence.save(
+                self.context.evidence.finished(
                     self.context.judge.incomplete(missing[-1], "incomplete.not_run", said, subject)
                 )
         return missing

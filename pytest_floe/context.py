@@ -11,42 +11,52 @@ from pydantic import SecretStr
 
 from pytest_floe import registry
 from pytest_floe.config.targets import Target
-from pytest_floe.journal import Evidence
+from pytest_floe.evidence import Evidence
 from pytest_floe.probe import Probe
 from pytest_floe.report.vocabulary import vocabulary
+from pytest_floe.report.writing import EVIDENCE_NAME
 from pytest_floe.running import Journal, Task
 from pytest_floe.secrets import Scrubber
 from pytest_floe.verdict import Identity, Judge
+from pytest_floe.workers import Workers
 
 
 @dataclass
 class Context:
     """One run as seen by one process; the controller makes it and hands it to its workers.
 
-    ``timeout`` and ``wait`` are seconds, ``slow`` milliseconds; ``run_dir`` is the run's private folder;
-    ``services`` are those that --floe-check names.
+    ``timeout`` and ``wait`` are seconds, ``slow`` milliseconds; ``run_dir`` is the run's private folder, and
+    ``report_dir`` that of its report; ``services`` are those that --floe-check names; ``ends`` is the reading of the
+    monotonic clock, one for all processes of a machine, when --floe-deadline ends the run.
     """
 
     environment: str
     run_id: str
     run_dir: Path
+    report_dir: Path
     timeout: float
     slow: float
     strict: bool
     wait: float
     targets: tuple[Target, ...]
     services: tuple[str, ...] = ()
+    ends: float | None = None
     scrubber: Scrubber = field(default_factory=Scrubber)
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.scrubber, self.slow)
-        self.evidence = Evidence(self.run_dir)
+        self.evidence = Evidence(self.run_id, self.scrubber)
+        self.workers = Workers(self.run_dir)
         self.scrubber.declare_public(vocabulary())
         for target in self.targets:
             self.scrubber.declare_public(target.public_values())
         for target in self.targets:
             for secret in target.secrets().values():
                 self.scrubber.add(secret)
+
+    def watch_orders(self) -> dict[str, Any]:
+        """Return what the watchdog of any process of the run must know."""
+        return {"run": self.run_id, "evidence": str(self.report_dir / EVIDENCE_NAME)}
 
     def task(self, target: Target, journal: Journal) -> Task:
         """Return what the runner needs to verify ``target``."""
@@ -93,10 +103,12 @@ class Context:
             "environment": self.environment,
             "run_id": self.run_id,
             "run_dir": str(self.run_dir),
+            "report_dir": str(self.report_dir),
             "timeout": self.timeout,
             "slow": self.slow,
             "strict": self.strict,
             "wait": self.wait,
+            "ends": self.ends,
             "services": list(self.services),
             "targets": [_packed(target) for target in self.targets],
         }
@@ -105,8 +117,8 @@ class Context:
     def from_handover(cls, data: Mapping[str, Any]) -> Context:
         """Return the context that ``as_handover`` described."""
         targets = tuple(_unpacked(packed) for packed in data["targets"])
-        services = tuple(data["services"])
-        return cls(**{**data, "run_dir": Path(data["run_dir"]), "targets": targets, "services": services})
+        folders = {name: Path(data[name]) for name in ("run_dir", "report_dir")}
+        return cls(**{**data, **folders, "targets": targets, "services": tuple(data["services"])})
 
 
 def identity_of(target: Target) -> Identity:

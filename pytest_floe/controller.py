@@ -18,16 +18,15 @@ from pytest_floe.config.problems import ConfigurationProblems, Problem
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.gathering import Gathering
-from pytest_floe.journal import WatchedJournal
+from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
 from pytest_floe.redaction import scrub_report, scrub_warning, shielded
-from pytest_floe.report import terminal, writing
-from pytest_floe.report.building import Outline
+from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
-from pytest_floe.signals import stopped_by, terminable, undisturbed
+from pytest_floe.signals import ending_after, stopped_by, terminable, undisturbed
 
 
 class Controller:
@@ -38,6 +37,7 @@ class Controller:
     gathering: Gathering | None = None
     report: PreflightReport | None = None
     execution: Execution | None = None
+    watchdog: Watchdog | None = None
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -45,6 +45,7 @@ class Controller:
         self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
         self._cleanup = contextlib.ExitStack()
+        self._deadline = contextlib.ExitStack()
 
     # The beginning
 
@@ -56,6 +57,8 @@ class Controller:
             return
         self.options = startup.read_options(self.config)
         self._cleanup.enter_context(terminable())
+        if seconds := self.options.deadline:
+            self._deadline.enter_context(ending_after(seconds, f"--floe-deadline={seconds:g}"))
         try:
             self._begin()
         except ConfigurationProblems as error:
@@ -83,11 +86,13 @@ class Controller:
         self.context = startup.context_of(self.options, selection)
         self._cleanup.callback(shutil.rmtree, self.context.run_dir, ignore_errors=True)
         outline = startup.outline_of(self.options, selection, self.context, self.config)
+        self.context.evidence.begin(self.options.report_dir, outline)
         self.gathering = Gathering(outline, self.context)
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         self.config.pluginmanager.register(PytestHtmlColumns(self._verdict), "floe-html")
+        self.watchdog = Watchdog(rescue=self._left_to_rescue(), **self.context.watch_orders())
         if not self.config.pluginmanager.hasplugin("dsession"):
-            self._execute_here(outline)
+            self._execute_here(self.watchdog)
 
     def _start_local(self) -> dict[str, object]:
         platform = LocalPlatform()
@@ -99,14 +104,14 @@ class Controller:
         self._cleanup.callback(platform.stop)
         return platform.environment()
 
-    def _execute_here(self, outline: Outline) -> None:
-        subject = {
-            "rescue": True,
-            "outline": outline.model_dump(mode="json"),
-            "report_dir": str(self.options.report_dir),
-            "run_dir": str(self.context.run_dir),
-        }
-        self.execution = Execution(self.context, WatchedJournal(self.context.evidence, subject), together=True)
+    def _left_to_rescue(self) -> dict[str, str | None]:
+        log = self.options.termination_log
+        folders = {"report_dir": str(self.options.report_dir), "run_dir": str(self.context.run_dir)}
+        return {**folders, "termination_log": str(log) if log else None}
+
+    def _execute_here(self, watchdog: Watchdog) -> None:
+        journal = WatchedJournal(self.context.evidence, watchdog, self.context.ends)
+        self.execution = Execution(self.context, journal, together=True)
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
 
@@ -145,7 +150,7 @@ class Controller:
         distributing = self.config.pluginmanager.getplugin("dsession")
         if distributing and distributing.shouldstop and not self.early:
             self.early = str(distributing.shouldstop)
-            self.context.evidence.stop_checks(self.early)
+            self.context.workers.stop_checks(self.early)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and self.gathering:
@@ -185,6 +190,10 @@ class Controller:
         with undisturbed():
             if self.gathering and self.report is None:
                 self._conclude(self.stopped or "the session did not start")
+            if self.gathering and self.report:
+                self.gathering.close(self.report)
+            if self.watchdog:
+                self.watchdog.close()
             self._cleanup.close()
         if self.execution and self.execution.runner.has_hung:
             leave_promptly(self.status)
@@ -192,16 +201,18 @@ class Controller:
     def _conclude(self, early: str) -> None:
         """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""
         assert self.gathering  # noqa: S101 - for the type checker
+        self._deadline.close()
         if early:
-            self.context.evidence.end_workers(early)
+            self.context.workers.end(early)
         if self.execution:
-            self.execution.close(early or "the session ended")
+            self.execution.runner.stop(early or "the session ended")
         self.report = self.gathering.report(early or self._why_missing())
         try:
             writing.write(self.report, self.options.report_dir, self.context.scrubber)
         except OSError as error:
             self.report = self.report.model_copy(update={"overall_status": "fail"})
             sys.stderr.write(f"\nthe report could not be written: {error}\n")
+        termination.write(self.report, self.options.termination_log)
 
     def _why_missing(self) -> str:
         option = self.config.option

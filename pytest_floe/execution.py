@@ -11,12 +11,11 @@ from pytest_floe.collecting import IDENTITY, MARKER, PreflightModule, target_of
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
 from pytest_floe.diagnosis import describe
-from pytest_floe.journal import WatchedJournal
 from pytest_floe.marked import MarkedTest
 from pytest_floe.probe import Probe
 from pytest_floe.redaction import scrub_report
 from pytest_floe.report.models import PreflightResult
-from pytest_floe.running import Runner
+from pytest_floe.running import Journal, Runner
 from pytest_floe.verdict import Identity
 
 RESULT = pytest.StashKey[PreflightResult]()
@@ -30,16 +29,11 @@ class Execution:
     ``together`` says to start all checks at once; a worker runs those it is given.
     """
 
-    def __init__(self, context: Context, journal: WatchedJournal, *, together: bool) -> None:
+    def __init__(self, context: Context, journal: Journal, *, together: bool) -> None:
         self.context = context
         self.journal = journal
         self.together = together
         self.runner = Runner(context.judge, timeout=context.timeout, wait=context.wait, journal=journal)
-
-    def close(self, why: str) -> None:
-        """End what still runs, saying ``why``, and let go of the watchdog."""
-        self.runner.stop(why)
-        self.journal.close()
 
     # Running
 
@@ -113,6 +107,8 @@ class Execution:
         identity = item.stash.get(IDENTITY, None)
         result = self._result_of(item, identity, report, call) if identity else None
         if result:
+            if result is not item.stash.get(RESULT, None):
+                self.context.evidence.finished(result)
             item.stash[RESULT] = result
             report.user_properties.append((PROPERTY, result.model_dump(mode="json")))
         return report

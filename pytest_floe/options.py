@@ -17,12 +17,13 @@ BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
 
 TIMEOUT_RANGE = (1.0, 300.0)
 SLOWEST = 3_600_000.0
+LONGEST_DEADLINE = 604_800.0
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run was told. ``timeout`` and ``wait`` are seconds, ``slow`` is milliseconds."""
+    """What a run was told. ``timeout``, ``wait`` and ``deadline`` are seconds, 0 for none; ``slow`` is milliseconds."""
 
     environment: str
     config: str | None
@@ -33,6 +34,8 @@ class Options:
     wait: float
     plan: bool
     report_dir: Path
+    deadline: float
+    termination_log: Path | None
 
 
 def add(parser: pytest.Parser) -> None:
@@ -59,6 +62,10 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--floe-wait", metavar="SECONDS", help="Retry what is not ready for this long (default: 0).")
     group.addoption("--floe-plan", action="store_true", help="Say what would be touched, without any network.")
     group.addoption("--floe-report-dir", metavar="DIR", help="Where the report goes (default: preflight-report/).")
+    group.addoption("--floe-deadline", metavar="SECONDS", help="End the whole run after this long, with a report.")
+    group.addoption(
+        "--floe-termination-log", metavar="PATH", help="Write verdict and findings, 4 KiB at most, to this file."
+    )
     parser.addini("floe_env", "Environment of a bare --floe-env; never turns the checks on by itself.", "string")
     parser.addini("floe_config", "Twin of --floe-config.", "string")
     parser.addini("floe_check", "Twin of --floe-check.", "args")
@@ -67,6 +74,8 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("floe_strict", "Twin of --floe-strict.", "string")
     parser.addini("floe_wait", "Twin of --floe-wait.", "string")
     parser.addini("floe_report_dir", "Twin of --floe-report-dir.", "string")
+    parser.addini("floe_deadline", "Twin of --floe-deadline.", "string")
+    parser.addini("floe_termination_log", "Twin of --floe-termination-log.", "string")
     parser.addini("floe_checks", "Files and folders with checks of your own, marked `preflight`.", "paths")
 
 
@@ -82,11 +91,29 @@ def read(config: pytest.Config) -> Options:
         strict=reader.flag("strict"),
         wait=reader.number("wait", 0, 0, 86_400),
         plan=bool(config.getoption("floe_plan")),
-        report_dir=config.invocation_params.dir / (reader.text("report_dir") or "preflight-report"),
+        report_dir=report_dir(config),
+        deadline=reader.number("deadline", 0, 1, LONGEST_DEADLINE),
+        termination_log=termination_log(config),
     )
     if reader.mistakes:
         raise pytest.UsageError(*reader.mistakes)
     return options
+
+
+def report_dir(config: pytest.Config) -> Path:
+    """Return the folder of the report; conftest files need not have been loaded yet, nor options be correct."""
+    return config.invocation_params.dir / (_early(config, "report_dir") or "preflight-report")
+
+
+def termination_log(config: pytest.Config) -> Path | None:
+    """Return the file that --floe-termination-log names, if it does, as early as ``report_dir``."""
+    path = _early(config, "termination_log")
+    return config.invocation_params.dir / path if path else None
+
+
+def _early(config: pytest.Config, name: str) -> str:
+    given = getattr(config.known_args_namespace, f"floe_{name}") or os.environ.get(f"FLOE_{name.upper()}")
+    return str(given or config.getini(f"floe_{name}"))
 
 
 def only_preflight(config: pytest.Config) -> bool:

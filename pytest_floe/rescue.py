@@ -1,60 +1,46 @@
-"""Makes the report of a session that died or had to be killed, from what its watchdog heard."""
+"""Makes the reports of a run from the record that it left: for a session that died, or whenever somebody asks."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
-from pytest_floe.journal import Evidence
-from pytest_floe.report import terminal, writing
-from pytest_floe.report.building import Outline
-from pytest_floe.report.models import PreflightReport, PreflightResult
+from pytest_floe.account import UnusableError, account_of
+from pytest_floe.report import terminal, termination, writing
+from pytest_floe.report.models import PreflightReport
 from pytest_floe.secrets import Scrubber
-from pytest_floe.verdict import Identity, Judge
-
-_REASON = "the session did not end by itself: it was killed, or crashed"
+from pytest_floe.verdict import Judge
+from pytest_floe.workers import Workers
 
 
 def main() -> None:
-    """Read the evidence as JSON from standard input, write the report, and print the summary to standard error."""
-    evidence = json.load(sys.stdin)
-    report, folder = report_of(evidence), Path(evidence["report_dir"])
-    writing.write(report, folder, Scrubber())  # everything was scrubbed before it was said
-    for line, _ in terminal.lines(report, folder / writing.HTML_NAME):
-        sys.stderr.write(f"\n{line}")
-    sys.stderr.write("\n")
-    shutil.rmtree(evidence["run_dir"], ignore_errors=True)
+    """Report on the session that died or has to be killed, which the watchdog describes on standard input."""
+    left = json.load(sys.stdin)
+    Workers(Path(left["run_dir"])).end("the session died")
+    shutil.rmtree(left["run_dir"], ignore_errors=True)
+    log = left["termination_log"]
+    try:
+        report_on(Path(left["report_dir"]), Path(log) if log else None, sys.stderr)
+    except (OSError, UnusableError) as error:
+        sys.stderr.write(f"\nno report could be made: {error}\n")
 
 
-def report_of(evidence: Mapping[str, Any]) -> PreflightReport:
-    """Return the report on the session that ``evidence`` is from."""
-    outline = Outline.model_validate(evidence["outline"])
-    own = [Identity(**fields) for fields in Evidence(Path(evidence["run_dir"])).own_checks()]
-    outline.expected += [identity for identity in own if outline.scope.includes(identity.service)]
-    judge = Judge(Scrubber(), outline.slow_ms)
-    results = {r.details.target: r for r in map(PreflightResult.model_validate, evidence["results"])}
-    results |= {lost.details.target: lost for lost in _lost(outline.expected, evidence, judge)}
-    if not any(result.status == "error" for result in results.values()):
-        outline.expected.append(Identity(f"{outline.environment}-session-pytest", "session", "pytest", "pytest"))
-    return outline.report(results, _REASON, judge)
+def report_on(folder: Path, log: Path | None, out: TextIO) -> PreflightReport:
+    """Write the reports on the record in ``folder`` beside it, and the summary to ``out``; return the report.
 
-
-def _lost(expected: list[Identity], evidence: Mapping[str, Any], judge: Judge) -> Iterator[PreflightResult]:
-    """Yield what is to be said of the checks that ran when the session died."""
-    hung, active = evidence["hung"], evidence["active"]
-    left_behind = Evidence(Path(evidence["run_dir"])).left_behind()
-    for identity in expected:
-        left = left_behind.get(identity.id, [])
-        if identity.id in hung:
-            yield judge.hung(identity, hung[identity.id], left_behind=left)
-        elif identity.id in active:
-            step = active[identity.id]
-            message = f"the process that ran it died, or was killed, in step {step}"
-            yield judge.incomplete(identity, "incomplete.worker_crashed", message, step=step, left_behind=left)
+    Raises OSError, and UnusableError where the record does not say what was to be verified.
+    """
+    with (folder / writing.EVIDENCE_NAME).open("rb") as lines:
+        account = account_of(lines)
+    scrubber = Scrubber()  # everything was scrubbed before it was noted
+    report = account.report_as_left(Judge(scrubber, account.outline.slow_ms))
+    writing.write(report, folder, scrubber)
+    termination.write(report, log)
+    out.write("\n" + "".join(f"{line}\n" for line, _ in terminal.lines(report, folder / writing.HTML_NAME)))
+    return report
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""JSON Schemas of the configuration file and of the report, generated from the models that read and write them."""
+"""JSON Schemas of configuration file, report and record, generated from the models that read and write them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pytest_floe import registry
 from pytest_floe.config.drafts import NAME_PATTERN
 from pytest_floe.config.keys import Key, keys_of
 from pytest_floe.config.preflight import PreflightConfig
+from pytest_floe.records import RECORD
 from pytest_floe.report.models import PreflightReport
 from pytest_floe.settings import ENVIRONMENT_KEY
 
@@ -31,6 +32,11 @@ _ARTIFACTS = {
 def report_schema() -> Schema:
     """Return the schema of preflight-report.json."""
     return {"$schema": DIALECT} | PreflightReport.model_json_schema(mode="serialization")
+
+
+def evidence_schema() -> Schema:
+    """Return the schema of a line of preflight.jsonl."""
+    return {"$schema": DIALECT, "title": "A line of preflight.jsonl"} | RECORD.json_schema(mode="serialization")
 
 
 def config_schema() -> Schema:

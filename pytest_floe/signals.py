@@ -12,6 +12,7 @@ import pytest
 
 EXIT_SIGTERM = 128 + signal.SIGTERM
 _SIGTERM = "SIGTERM"
+_DISTURBING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @contextmanager
@@ -44,6 +45,26 @@ def on_request(act: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, before)
 
 
+@contextmanager
+def ending_after(seconds: float, why: str) -> Iterator[None]:
+    """End pytest with status 1 after so many seconds, saying ``why``, in the way that Ctrl-C does.
+
+    Does nothing outside the main thread, where Python takes no signals.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main or main.ident is None:
+        yield
+        return
+    timer = threading.Timer(seconds, signal.pthread_kill, (main.ident, signal.SIGUSR1))
+    timer.daemon = True
+    with on_request(lambda: pytest.exit(why, returncode=1)):
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 def stopped_by(error: BaseException) -> str:
     """Return who ended the run before its time, or nothing where pytest or pytest-xdist did so after a failure."""
     if isinstance(error, pytest.exit.Exception):
@@ -57,7 +78,7 @@ def undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _DISTURBING}
     try:
         yield
     finally:

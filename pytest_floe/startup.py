@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from pytest_floe.context import Context, identity_of
 from pytest_floe.local.platform import LocalPlatform
 from pytest_floe.options import Options
 from pytest_floe.registry import kinds
-from pytest_floe.report import models, writing
+from pytest_floe.report import models, termination, writing
 from pytest_floe.report.building import Outline, this_run
 from pytest_floe.secrets import Scrubber
 from pytest_floe.verdict import Judge
@@ -87,12 +88,14 @@ def context_of(given: Options, selection: Selection) -> Context:
         environment=given.environment,
         run_id=secrets.token_hex(4),
         run_dir=Path(tempfile.mkdtemp(prefix="pytest-floe-")),
+        report_dir=given.report_dir,
         timeout=given.timeout,
         slow=given.slow,
         strict=given.strict,
         wait=given.wait,
         targets=selection.targets,
         services=given.services,
+        ends=time.monotonic() + given.deadline if given.deadline else None,
     )
 
 
@@ -115,12 +118,14 @@ def outline_of(given: Options, selection: Selection, context: Context, config: p
 
 def read_options(config: pytest.Config) -> Options:
     """Return the options after moving an earlier report aside; a mistake is reported as ``refuse`` does."""
-    folder = _report_folder(config)
+    folder = options.report_dir(config)
     try:
         move_report_aside(config)
     except OSError as error:
         reason = f"{error.strerror}: {folder}"
-        raise pytest.UsageError(f"--floe-report-dir: can't be written ({reason}); name a writable folder") from error
+        said = f"--floe-report-dir: can't be written ({reason}); name a writable folder"
+        termination.say(f"NOT READY  {said}\n", options.termination_log(config))
+        raise pytest.UsageError(said) from error
     try:
         return options.read(config)
     except pytest.UsageError as error:
@@ -130,12 +135,8 @@ def read_options(config: pytest.Config) -> Options:
 
 def move_report_aside(config: pytest.Config) -> None:
     """Move an earlier report aside; raises OSError. Conftest files need not have been loaded yet."""
-    writing.move_aside(_report_folder(config))
-
-
-def _report_folder(config: pytest.Config) -> Path:
-    given = config.known_args_namespace.floe_report_dir or os.environ.get("FLOE_REPORT_DIR")
-    return config.invocation_params.dir / (given or config.getini("floe_report_dir") or "preflight-report")
+    termination.begin(options.termination_log(config))
+    writing.move_aside(options.report_dir(config))
 
 
 def refuse(
@@ -164,7 +165,9 @@ def _write_empty(config: pytest.Config, folder: Path, configuration: models.Conf
         given_up=why,
     )
     scrubber = Scrubber()
-    writing.write(outline.report({}, "", Judge(scrubber, 0)), folder, scrubber)
+    report = outline.report({}, "", Judge(scrubber, 0))
+    termination.write(report, options.termination_log(config))
+    writing.write(report, folder, scrubber)
 
 
 def _halves(mistake: str) -> tuple[str, str, str]:

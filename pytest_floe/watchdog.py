@@ -3,8 +3,8 @@
 Runs as a script of the standard library alone. It reads JSON lines from its standard input: ``beat`` several times
 a second, ``start``, ``step`` and ``end`` of checks, ``bye`` at last. Silence while a check is overdue means that no
 Python code of the session runs any more, so nothing inside it can enforce a deadline; then the session is killed.
-However a session ends without ``bye``, what was reported until then is handed to pytest_floe.rescue, or, for a
-worker of pytest-xdist, left in the run's folder for the controller.
+What hung is noted in the record of the run. When a session ends without ``bye``, pytest_floe.rescue makes the report
+from that record; for a worker of pytest-xdist the controller does.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 TICK = 0.25
 SILENT_TICKS = 8  # counted, not timed: a suspended machine must not look like silence
@@ -30,7 +31,6 @@ class Watch:
 
     def __init__(self) -> None:
         self.subject: dict[str, object] = {}
-        self.results: list[object] = []
         self.active: dict[str, tuple[float, str]] = {}
         self.ended = False
 
@@ -46,7 +46,6 @@ class Watch:
             self.active[target] = (self.active[target][0], said["step"])
         elif kind == "end":
             self.active.pop(target, None)
-            self.results.append(said["result"])
         elif kind == "bye":
             self.ended = True
 
@@ -54,10 +53,6 @@ class Watch:
     def pid(self) -> int:
         """The session's process."""
         return int(str(self.subject["pid"]))
-
-    def running(self) -> dict[str, str]:
-        """Return the step in which each check is that has not ended."""
-        return {target: step for target, (_, step) in self.active.items()}
 
     def overdue(self) -> dict[str, str]:
         """Return the step in which each check is that should have been ended by its deadline."""
@@ -108,21 +103,29 @@ def state_of(pid: int) -> str:
 
 
 def end(watch: Watch, hung: dict[str, str]) -> None:
-    """Save the evidence, and see that the session is dead."""
-    left = str(watch.subject["hung_file"])
+    """Note what hung, see that there is a report, and that the session is dead."""
     with contextlib.suppress(OSError):
-        with open(left + ".new", "w", encoding="utf-8") as stream:  # noqa: PTH123 - as above
-            json.dump(hung, stream)
-        os.replace(left + ".new", left)  # noqa: PTH105
+        note(watch.subject, hung)
     try:
         if watch.subject.get("rescue"):  # before the kill: in a container that may be the end of everything
-            evidence = {**watch.subject, "results": watch.results, "hung": hung, "active": watch.running()}
             command = [sys.executable, "-m", "pytest_floe.rescue"]
-            subprocess.run(command, input=json.dumps(evidence), text=True, check=False, timeout=RESCUE_SECONDS)  # noqa: S603
+            left = json.dumps(watch.subject["rescue"])
+            subprocess.run(command, input=left, text=True, check=False, timeout=RESCUE_SECONDS)  # noqa: S603
     finally:
         if hung:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(watch.pid, signal.SIGKILL)
+
+
+def note(subject: dict[str, object], hung: dict[str, str]) -> None:
+    """Append a line for each check that hung to the record of the run."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    lines = [
+        json.dumps({"run": subject["run"], "at": at, "event": "hung", "target": target, "step": step}) + "\n"
+        for target, step in hung.items()
+    ]
+    with open(str(subject["evidence"]), "a", encoding="utf-8") as stream:  # noqa: PTH123 - as above
+        stream.write("".join(lines))
 
 
 if __name__ == "__main__":

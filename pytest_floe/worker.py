@@ -12,7 +12,7 @@ import pytest
 from pytest_floe.collecting import Collecting
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
-from pytest_floe.journal import WatchedJournal
+from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.redaction import scrub_warning, shielded
 from pytest_floe.signals import on_request, stopped_by, terminable, undisturbed
@@ -31,14 +31,17 @@ class Worker:
     def pytest_sessionstart(self) -> None:
         self._cleanup.enter_context(terminable())
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
-        self.execution = Execution(self.context, WatchedJournal(self.context.evidence, {}), together=False)
+        self.context.evidence.join(self.context.report_dir)
+        self.watchdog = Watchdog(**self.context.watch_orders())
+        journal = WatchedJournal(self.context.evidence, self.watchdog, self.context.ends)
+        self.execution = Execution(self.context, journal, together=False)
         self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
         self._cleanup.enter_context(on_request(self._stop_checks))
-        self._cleanup.enter_context(self.context.evidence.worker(os.getpid()))
+        self._cleanup.enter_context(self.context.workers.at_work(os.getpid()))
 
     def _stop_checks(self) -> None:
-        self.execution.runner.stop(self.context.evidence.ending() or "")
+        self.execution.runner.stop(self.context.workers.ending() or "")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
@@ -51,7 +54,8 @@ class Worker:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         with undisturbed():
-            self.execution.close(self.context.evidence.ending() or self._stopped or "the session ended")
+            self.execution.runner.stop(self.context.workers.ending() or self._stopped or "the session ended")
+            self.watchdog.close()
         self._cleanup.close()
         if self.execution.runner.has_hung:
             leave_promptly(int(pytest.ExitCode.TESTS_FAILED))

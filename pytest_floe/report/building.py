@@ -32,15 +32,20 @@ class Outline(BaseModel):
     slow_ms: float = 1000.0
     given_up: str = ""
 
-    def report(self, results: Mapping[str, PreflightResult], reason: str, judge: Judge) -> PreflightReport:
-        """Return the report on ``results`` by target id; what has none was not run, for ``reason``."""
+    def report(
+        self, results: Mapping[str, PreflightResult], reason: str, judge: Judge, end: datetime | None = None
+    ) -> PreflightReport:
+        """Return the report on ``results`` by target id; what has none was not run, for ``reason``.
+
+        ``end`` is when the run ended; now, if not given.
+        """
         checks = reconcile(self.expected, results, judge, reason)
         if not self.expected and not self.config.errors:
             checks = [self._nothing(judge)]
         unknown = [] if self.config.errors else self._asked_for_in_vain(judge)
         checks += unknown
         expected = [*(identity.id for identity in self.expected), *(check.details.target for check in unknown)]
-        end = now()
+        end = end or now()
         status = overall_status(expected, checks, strict=self.scope.strict)
         return PreflightReport(
             timestamp=end,

@@ -14,16 +14,17 @@ from pytest_floe.secrets import Scrubber
 
 JSON_NAME = "preflight-report.json"
 HTML_NAME = "preflight-report.html"
+EVIDENCE_NAME = "preflight.jsonl"
 PREVIOUS = "previous"
 
 
 def move_aside(folder: Path) -> None:
-    """Move an earlier run's report into ``previous/``, so that it can't be taken for this run's.
+    """Move an earlier run's report and record into ``previous/``, so that they can't be taken for this run's.
 
     Creates ``folder``; raises OSError if that, or moving, is not possible.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (JSON_NAME, HTML_NAME):
+    for name in (JSON_NAME, HTML_NAME, EVIDENCE_NAME):
         if (folder / name).exists():
             (folder / PREVIOUS).mkdir(exist_ok=True)
             (folder / name).replace(folder / PREVIOUS / name)

@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 SCHEMAS = {
     ROOT / "pytest_floe" / "schema" / "floe-config.schema.json": schemas.config_schema,
     ROOT / "pytest_floe" / "schema" / "preflight-report.schema.json": schemas.report_schema,
+    ROOT / "pytest_floe" / "schema" / "preflight-evidence.schema.json": schemas.evidence_schema,
 }
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

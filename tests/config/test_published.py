@@ -17,7 +17,7 @@ from pytest_floe.config.preflight import PreflightConfig
 from tests.config import publish
 from tests.config.conftest import Project
 
-CONFIG, REPORT = publish.SCHEMAS
+CONFIG, REPORT, EVIDENCE = publish.SCHEMAS
 RENEW = "renew it: python -m tests.config.publish"
 EXAMPLES = [text.partition("```")[0] for text in publish.PAGE.read_text().split("```yaml\n")[1:]]
 
@@ -33,7 +33,7 @@ def test_a_committed_schema_is_the_generated_one(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
 
 
-@pytest.mark.parametrize(("name", "path"), [("config", CONFIG), ("report", REPORT)])
+@pytest.mark.parametrize(("name", "path"), [("config", CONFIG), ("report", REPORT), ("evidence", EVIDENCE)])
 def test_the_command_prints_the_schema(name: str, path: Path) -> None:
     command = [sys.executable, "-m", "pytest_floe", "schema", name]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == path.read_text()

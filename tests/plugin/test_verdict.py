@@ -144,7 +144,7 @@ def test_a_report_that_can_no_longer_be_written_fails_the_run(lab):
     with (lab.path / "conftest.py").open("a") as conftest:
         conftest.write(
             "\n\ndef pytest_collection_finish():\n"
-            "    os.rmdir('preflight-report')\n    Path('preflight-report').write_text('in the way')\n"
+            "    os.rename('preflight-report', 'elsewhere')\n    Path('preflight-report').write_text('in the way')\n"
         )
     result = lab.run()
 
