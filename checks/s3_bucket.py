@@ -16,9 +16,9 @@ from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 CAUSES = {
     **dict.fromkeys(
-        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException",
-         "TokenRefreshRequired", "InvalidSecurity", "InvalidClientTokenId", "UnrecognizedClientException",
-         "AuthorizationHeaderMalformed", "NotSignedUp", "MissingSecurityHeader"),
+        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId", "ExpiredToken",
+         "ExpiredTokenException", "TokenRefreshRequired", "InvalidSecurity", "InvalidClientTokenId",
+         "UnrecognizedClientException", "AuthorizationHeaderMalformed", "NotSignedUp", "MissingSecurityHeader"),
         "authenticate.rejected",
     ),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), "authenticate.clock_skew"),

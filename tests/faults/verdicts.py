@@ -91,10 +91,12 @@ def filled(remedy: str, names: dict[str, str]) -> str:
 
 def _unwanted(outcome: Outcome, deadline: float, *, stays: bool) -> list[str]:
     named = outcome.result.details.left_behind
-    unnamed = [name for name in outcome.left if not any(name in entry for entry in named)]
+    shown = [*named, outcome.result.message, outcome.result.remediation or ""]
+    unnamed = [name for name in outcome.left if not any(name in text for text in shown)]
     said = [f"{name} is left on the server, and the result does not say so" for name in unnamed]
-    said += [f"{name} is left behind" for name in named if not stays]
-    said += ["nothing is left behind, and the cell says that something is"] if stays and not named else []
+    said += [f"{name} is left behind" for name in (*named, *outcome.left) if not stays]
+    stayed = named or outcome.left
+    said += ["nothing is left behind, and the cell says that something is"] if stays and not stayed else []
     said += [f"{name} is shown" for name in outcome.leaked]
     if outcome.seconds > deadline + GRACE:
         said.append(f"took {outcome.seconds:.1f} s, with a deadline of {deadline} s")

@@ -21,11 +21,11 @@ import urllib3
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
-from tests.faults.certificates import Certificates
+from tests.faults.certificates import Certificates, Pem
 from tests.servers import containers, go
-from tests.servers.processes import free_port, healthy, started
+from tests.servers.processes import Process, free_port, healthy, started
 from tests.servers.providers import first_that_serves, given
-from tests.servers.s3 import Keys, S3Server, allow
+from tests.servers.s3 import REGION, Keys, S3Server, allow
 
 IMAGE = "minio/minio:latest"
 MODULE, VERSION = "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"
@@ -79,6 +79,10 @@ class MinioServer(S3Server):
         name = f"of-{keys.access_key_id}"
         self._admin().policy_add(name, policy={"Version": "2012-10-17", "Statement": list(statements)})
         self._admin().policy_set(name, user=keys.access_key_id)
+
+    def limit(self, bucket: str, size: int) -> None:
+        """Let a bucket hold no more than ``size`` bytes."""
+        self._admin().bucket_quota_set(bucket, size)
 
     def disable(self, keys: Keys) -> None:
         """Lock a user out."""
@@ -134,8 +138,8 @@ def minio_tls(tmp_path_factory: pytest.TempPathFactory, certificates: Certificat
     with first_that_serves(
         "MinIO with TLS",
         endpoint=lambda: at_endpoint("FLOE_TEST_MINIO_TLS"),
-        container=lambda: in_container(tls_folder(folder, certificates), certificates.ca_file),
-        native=lambda: natively(folder, tls_folder(folder, certificates), certificates.ca_file),
+        container=lambda: in_container(tls_folder(folder, certificates.pem()), certificates.ca_file),
+        native=lambda: natively(folder, tls_folder(folder, certificates.pem()), certificates.ca_file),
     ) as server:
         yield server
 
@@ -162,14 +166,27 @@ def in_container(tls: Path | None = None, ca_file: Path | None = None) -> Iterat
 
 
 @contextmanager
-def natively(folder: Path, tls: Path | None = None, ca_file: Path | None = None) -> Iterator[MinioServer]:
-    """Run a MinIO of our own, whose data lies in ``folder``."""
+def natively(
+    folder: Path, tls: Path | None = None, ca_file: Path | None = None, **options: str
+) -> Iterator[MinioServer]:
+    """Run a MinIO of our own, whose data lies in ``folder``; ``options`` are variables of its environment."""
+    with natively_as_process(folder, tls, ca_file, **options) as (server, _):
+        yield server
+
+
+@contextmanager
+def natively_as_process(
+    folder: Path, tls: Path | None = None, ca_file: Path | None = None, **options: str
+) -> Iterator[tuple[MinioServer, Process]]:
+    """Run a MinIO like ``natively``, for tests that stop or freeze it."""
     command = [installed(), "server", "--quiet", "--address", f"127.0.0.1:{(port := free_port())}"]
     command += ["--console-address", f"127.0.0.1:{free_port()}", "--certs-dir", tls or folder / "no-tls"]
     server = MinioServer(f"{'https' if tls else 'http'}://127.0.0.1:{port}", ca_file, ROOT)
-    with started([*command, folder / "data"], _environment() | {"HOME": str(folder)}) as process:
+    server.region = options.get("MINIO_SITE_REGION", REGION)
+    drives = options.pop("MINIO_VOLUMES", f"{folder}/data")
+    with started([*command, drives], _environment() | {"HOME": str(folder)} | options) as process:
         process.wait_until(lambda: is_ready(server))
-        yield server
+        yield server, process
 
 
 def installed() -> Path:
@@ -178,15 +195,15 @@ def installed() -> Path:
 
 
 def is_ready(server: MinioServer) -> bool:
-    return healthy(f"{server.url}/minio/health/ready", server.ca_file)
+    return healthy(f"{server.url}/minio/health/cluster")
 
 
-def tls_folder(folder: Path, certificates: Certificates) -> Path:
+def tls_folder(folder: Path, pem: Pem) -> Path:
     """Write certificate and key where MinIO looks for them."""
-    issued, tls = certificates.issue(), folder / "tls"
+    tls = folder / "tls"
     tls.mkdir(exist_ok=True)
-    issued.private_key_pem.write_to_path(tls / "private.key")
-    issued.cert_chain_pems[0].write_to_path(tls / "public.crt")
+    (tls / "private.key").write_text(pem.key)
+    (tls / "public.crt").write_text(pem.chain)
     return tls
 
 

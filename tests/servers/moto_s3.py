@@ -113,7 +113,7 @@ def _serve(folders: pytest.TempPathFactory, certificates: Certificates | None = 
         server = MotoS3(f"https://127.0.0.1:{port}", certificates.ca_file)
         command += _certificate_options(certificates, folders.mktemp("moto"))
     with started([*command], _quiet()) as process:
-        process.wait_until(lambda: answers(f"{server.url}/moto-api/", server.ca_file))
+        process.wait_until(lambda: answers(f"{server.url}/moto-api/"))
         server.enforce_iam()
         yield server
 

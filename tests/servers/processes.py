@@ -83,18 +83,19 @@ def running(command: list[str | Path], ready: str, env: Mapping[str, str] | None
         yield process
 
 
-def answers(url: str, ca_file: Path | None = None) -> bool:
+def answers(url: str) -> bool:
     """Tell whether a web server answers at ``url``, whatever it answers."""
-    return _status(url, ca_file) is not None
+    return _status(url) is not None
 
 
-def healthy(url: str, ca_file: Path | None = None) -> bool:
+def healthy(url: str) -> bool:
     """Tell whether a web server answers at ``url`` that all is well."""
-    return _status(url, ca_file) == HTTPStatus.OK
+    return _status(url) == HTTPStatus.OK
 
 
-def _status(url: str, ca_file: Path | None) -> int | None:
-    trust = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
+def _status(url: str) -> int | None:
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE  # a bad certificate may be what a test is about
     try:
         with urlopen(url, timeout=5, context=trust) as answer:
             return int(answer.status)

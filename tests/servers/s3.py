@@ -33,13 +33,14 @@ class S3Server(ABC):
     url: str
     ca_file: Path | None = None
     admin: Keys | None = None
+    region: str = REGION
 
     def client(self, service: str = "s3", keys: Keys | None = None) -> Any:
         keys = keys or self.admin or Keys("setup", "setup")
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=self.region,
             aws_access_key_id=keys.access_key_id,
             aws_secret_access_key=keys.secret_access_key,
             verify=str(self.ca_file) if self.ca_file else None,
@@ -50,9 +51,10 @@ class S3Server(ABC):
     def user(self, *statements: dict[str, Any]) -> Keys:
         """Create a user who may do what the IAM ``statements`` say."""
 
-    def bucket(self, name: str, *, region: str = REGION, **options: Any) -> str:
-        """Create an empty bucket."""
-        place = {} if region == REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    def bucket(self, name: str, *, region: str | None = None, **options: Any) -> str:
+        """Create an empty bucket, in the server's own region unless told."""
+        wanted = region or self.region
+        place = {} if wanted == REGION else {"CreateBucketConfiguration": {"LocationConstraint": wanted}}
         self.client().create_bucket(Bucket=name, **place, **options)
         return name
 
