@@ -125,6 +125,7 @@ def _context(cell: Cell | Twin, lab: Lab, target: Target) -> Context:
         environment="matrix",
         run_id=secrets.token_hex(4),
         run_dir=lab.tmp_path,
+        report_dir=lab.tmp_path,
         timeout=cell.deadline,
         slow=slow,
         strict=False,
