@@ -10,6 +10,9 @@ from .rest import RefusedError
 from .scratch_table import Explain
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
+_SERVER_ERROR = 500
+#: Refusals that Nessie (seen in 0.99) sends as HTTP 500, by what they say, and the status that the specification has.
+_SENT_AS_500 = {"AccessCheckException: ": _FORBIDDEN, "IllegalStateException: Warehouse '": _NOT_FOUND}
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,12 @@ class Refusals:
             kind = _kind(error)
             if "Realm" in kind:
                 return error.finding("operate.not_found", f"realm {self.realm or '(none given)'}")
-            if error.status == _UNAUTHORIZED:
+            status = _meant(error)
+            if status == _UNAUTHORIZED:
                 return self._unauthorized(error)
-            if error.status == _FORBIDDEN:
+            if status == _FORBIDDEN:
                 return error.finding(denied, f"{privilege} on {self.place} to {self.who}")
-            if missing and kind and error.status in (_BAD_REQUEST, _NOT_FOUND):
+            if missing and kind and status in (_BAD_REQUEST, _NOT_FOUND):
                 return error.finding("operate.not_found", missing)
             return error.finding()
 
@@ -50,6 +54,12 @@ class Refusals:
         if self.anonymous:
             return error.finding("config.missing_credentials", "polaris.client_id and polaris.client_secret")
         return error.finding("authenticate.rejected", self.who)
+
+
+def _meant(error: RefusedError) -> int:
+    """Return the status, or the one that the specification has for what the answer says."""
+    said = str(error) if error.status == _SERVER_ERROR else ""
+    return next((status for start, status in _SENT_AS_500.items() if said.startswith(start)), error.status)
 
 
 def _kind(error: RefusedError) -> str:

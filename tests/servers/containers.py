@@ -22,8 +22,15 @@ READY_WITHIN = 180.0
 def running(image: str, **options: Any) -> Iterator[DockerContainer]:
     """Run ``image`` until the end of the block, with ``options`` of DockerContainer; raises Unavailable."""
     _require(image)
-    with DockerContainer(image, **options) as container:
+    container = DockerContainer(image, **options)
+    try:
+        try:
+            container.start()
+        except DockerException as error:
+            raise Unavailable(f"{image} does not start: {error}") from error
         yield container
+    finally:
+        container.stop()
 
 
 def address(container: DockerContainer, port: int) -> str:
