@@ -11,7 +11,8 @@ import json
 import secrets
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -60,6 +61,15 @@ class GoogleGateway:
         self._server.shutdown()
         self._server.server_close()
 
+    @contextmanager
+    def forgetting_tokens(self) -> Iterator[None]:
+        """Know no token any more that is issued in the block."""
+        kept, self.tokens = self.tokens, _Forgetting()
+        try:
+            yield
+        finally:
+            self.tokens = kept
+
     def account(self, *permissions: str) -> Account:
         """Create a service account that has these permissions, on everything."""
         email = f"account-{len(self.accounts)}@demo.iam.gserviceaccount.com"
@@ -74,6 +84,11 @@ class GoogleGateway:
         }
         self.accounts[email] = Account(email, public, frozenset(permissions), key_file)
         return self.accounts[email]
+
+
+class _Forgetting(dict[str, Account]):
+    def __setitem__(self, token: str, account: Account) -> None:
+        """Forget it."""
 
 
 def key_pair() -> tuple[str, str]:
