@@ -20,8 +20,14 @@ from typing import Any, Self
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
+from google.auth.exceptions import InvalidValue
 
 AUDIENCE = "https://oauth2.googleapis.com/token"
+#: What Google says where iat or exp do not fit its own clock.
+_OUT_OF_TIME = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
 _NOT_PASSED_ON = {"transfer-encoding", "connection", "content-length", "server", "date"}
 
 #: From method, path and body to the permission that the call needs; None where it needs none.
@@ -128,12 +134,18 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             account = self.gateway.accounts[jwt.decode(assertion, verify=False)["iss"]]
             jwt.decode(assertion, certs=account.public_key, audience=AUDIENCE)
+        except InvalidValue:
+            self._refuse_assertion(_OUT_OF_TIME)
+            return
         except (ValueError, KeyError):
-            self._send(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+            self._refuse_assertion("Invalid JWT Signature.")
             return
         token = f"ya29.{secrets.token_hex(8)}"
         self.gateway.tokens[token] = account
         self._send(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
+    def _refuse_assertion(self, said: str) -> None:
+        self._send(400, {"error": "invalid_grant", "error_description": said})
 
     def _refuse(self, status: int, reason: str, message: str) -> None:
         self._send(status, {"error": {"code": status, "message": message, "errors": [{"reason": reason}]}})
