@@ -28,11 +28,6 @@ _CAUSES = {
          "KeyBasedAuthenticationNotPermitted", "PublicAccessNotPermitted"),
         "authenticate.rejected",
     ),
-    **dict.fromkeys(
-        ("AuthorizationProtocolMismatch", "AuthorizationSourceIPMismatch", "AuthorizationServiceMismatch",
-         "AuthorizationResourceTypeMismatch"),
-        "authorize.denied",
-    ),
     **dict.fromkeys(("ContainerBeingDeleted", "FilesystemBeingDeleted", "AccountIsDisabled", "ServerBusy"),
                     "operate.not_ready"),
     **dict.fromkeys(("BlobImmutableDueToPolicy", "ContainerImmutableDueToPolicy", "PathImmutableDueToPolicy"),
@@ -40,6 +35,14 @@ _CAUSES = {
     "InvalidResourceName": "operate.not_found",
     "OperationTimedOut": "timeout",
 }  # fmt: skip
+
+#: What a signature lacks, whatever permissions it has.
+_LACKING = {
+    "AuthorizationServiceMismatch": "the blob service (ss=b)",
+    "AuthorizationResourceTypeMismatch": "containers and objects (srt=co)",
+    "AuthorizationProtocolMismatch": "https (spr=https)",
+    "AuthorizationSourceIPMismatch": "the address of this machine (sip)",
+}
 
 
 def refusal_of(error: Exception) -> Refusal | None:
@@ -59,6 +62,9 @@ def explained(
     if refusal is None:
         return None
     causes = dict(_CAUSES)
+    if lacking := _LACKING.get(refusal.code):
+        causes[refusal.code] = "authorize.denied"
+        grant = f"{lacking} to the {who}"
     if "failed to authenticate" in refusal.text:
         skewed = "date header" in refusal.text.lower()
         causes[refusal.code] = "authenticate.clock_skew" if skewed else "authenticate.rejected"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from pytest_floe.checks import adls
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
-from tests.faults.server import Answer, Connection, FaultyServer, hang, http, tls
+from tests.faults.server import Answer, FaultyServer, hang, http
 from tests.servers.adls_dfs import DfsServer
 from tests.servers.azurite import Azurite
+from tests.servers.entra import application, entra, unsigned_token
 
 _NUMBERS = itertools.count()
 STRANGERS_KEY = base64.b64encode(b"x" * 64).decode()
@@ -29,23 +29,7 @@ EMPTY = Answer(200, LISTED, headers={"Content-Type": "application/xml", **TAGGED
 BUSY = Answer(503, headers={"x-ms-error-code": "ServerBusy"})
 
 
-def _unsigned_token() -> str:
-    """Azurite looks at the claims of a token, and at no signature."""
-    now = int(time.time())
-    claims = {
-        "aud": "https://storage.azure.com",
-        "iss": "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
-        "nbf": now - 60,
-        "iat": now - 60,
-        "exp": now + 86_400,
-        "appid": "floe-app",
-        "oid": "floe-object",
-    }
-    parts = [{"alg": "RS256", "typ": "JWT"}, claims, {"not": "signed"}]
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
-
-
-TOKEN = _unsigned_token()
+TOKEN = unsigned_token()
 
 
 @pytest.fixture(autouse=True)
@@ -181,8 +165,8 @@ def test_no_credentials_anywhere(lake: Lake, container: str, monkeypatch: pytest
 def test_an_application_logs_in_at_entra(
     lake: Lake, azurite: Azurite, container: str, certificates: Certificates
 ) -> None:
-    with entra(certificates) as issuer:
-        outcome = lake.check(container, **_application(issuer))
+    with entra(certificates, token=TOKEN) as issuer:
+        outcome = lake.check(container, sas_token=None, **application(issuer))
 
     assert (outcome.status, outcome.message) == (
         "ok",
@@ -196,39 +180,12 @@ def test_an_application_logs_in_at_entra(
 def test_an_application_with_a_wrong_secret(lake: Lake, container: str, certificates: Certificates) -> None:
     told = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}
     with entra(certificates, Answer(401, told)) as issuer:
-        outcome = lake.check(container, **_application(issuer))
+        outcome = lake.check(container, sas_token=None, **application(issuer))
 
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "authenticate.rejected", "authenticate")
     assert "AADSTS7000215" in outcome.message
     assert "sentinel" not in outcome.message
     assert outcome.subject == "application floe-app"
-
-
-def entra(certificates: Certificates, answer: Answer | None = None) -> FaultyServer:
-    """An issuer that answers every application with a token, or with ``answer``."""
-    server: FaultyServer
-
-    def play(connection: Connection) -> None:
-        here = f"{server.https_url}/tenant"
-        metadata = {
-            "issuer": f"{here}/v2.0",
-            "authorization_endpoint": f"{here}/oauth2/v2.0/authorize",
-            "token_endpoint": f"{here}/oauth2/v2.0/token",
-        }
-        granted = Answer(200, {"access_token": TOKEN, "expires_in": 599, "token_type": "Bearer"})
-        routes = {
-            "GET /tenant/v2.0/.well-known/openid-configuration": Answer(200, metadata),
-            "POST /tenant/oauth2/v2.0/token": answer or granted,
-        }
-        http(Answer(404), routes=routes)(connection)
-
-    server = FaultyServer(tls(certificates.valid), play)
-    return server
-
-
-def _application(issuer: FaultyServer) -> dict[str, object]:
-    login = {"tenant_id": "tenant", "client_id": "floe-app", "client_secret": "sentinel-of-a-secret"}
-    return {"sas_token": None, "authority": issuer.https_url.replace("127.0.0.1", "localhost"), **login}
 
 
 # The container

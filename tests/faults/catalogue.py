@@ -85,6 +85,8 @@ _FURTHER = {
     "not-removed": "says that it deleted, and did not",
     "retained": "keeps what is deleted",
     "not-admitted": "login of this kind is not admitted",
+    "early-token": "token that is not valid yet",
+    "service-denied": "login for another service",
     "expires-soon": "credentials that end within 14 days",
     "connect-denied": "connecting to the database denied",
     "corrupt": "what is stored is damaged, or of another kind",

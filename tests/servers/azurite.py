@@ -19,9 +19,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    ResourceTypes,
+    Services,
+    generate_account_sas,
+    generate_container_sas,
+)
 
 from tests.faults.certificates import Certificates
+from tests.servers.downloads import CACHE
 
 VERSION = "3.35.0"
 ACCOUNT = "lake"
@@ -50,15 +59,44 @@ class Azurite:
         )
         return [blob.name for blob in listed]
 
-    def signature(self, container: str, permissions: str, *, hours: float = 1) -> str:
-        """Return a shared access signature for the container: r, c, w, d, l are read, create, write, delete, list."""
+    def empty(self, container: str) -> None:
+        """Delete every blob."""
+        for name in self.everything_in(container):
+            self._service().get_blob_client(container, name).delete_blob()
+
+    def signature(
+        self,
+        container: str,
+        permissions: str | None,
+        *,
+        hours: float = 1,
+        begins: float = -3,
+        policy: str | None = None,
+    ) -> str:
+        """Return a shared access signature for the container: r, c, w, d, l are read, create, write, delete, list.
+
+        It is good from ``begins`` until ``hours`` from now, or as a stored access ``policy`` says.
+        """
+        now = datetime.now(UTC)
+        told = {} if policy else {"start": now + timedelta(hours=begins), "expiry": now + timedelta(hours=hours)}
         return generate_container_sas(
             ACCOUNT,
             container,
             account_key=self.account_key,
-            permission=ContainerSasPermissions.from_string(permissions),
-            start=datetime.now(UTC) - timedelta(hours=3),
-            expiry=datetime.now(UTC) + timedelta(hours=hours),
+            permission=permissions and ContainerSasPermissions.from_string(permissions),
+            policy_id=policy,
+            **told,
+        )
+
+    def account_signature(self, services: str, kinds: str, permissions: str) -> str:
+        """Return a shared access signature for services (b, q, f, t) and kinds of resources (s, c, o)."""
+        return generate_account_sas(
+            ACCOUNT,
+            self.account_key,
+            resource_types=ResourceTypes.from_string(kinds),
+            permission=AccountSasPermissions.from_string(permissions),
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+            services=Services.from_string(services),
         )
 
     def _service(self) -> BlobServiceClient:
@@ -91,7 +129,7 @@ def _installed() -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         pytest.skip(f"Azurite needs node and npm on the PATH; found node: {node}, npm: {npm}")
-    folder = Path.home() / ".cache" / "pytest-floe" / f"azurite-{VERSION}"
+    folder = CACHE / f"azurite-{VERSION}"
     main = folder / "node_modules/azurite/dist/src/blob/main.js"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
