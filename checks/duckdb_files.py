@@ -7,18 +7,21 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Probe
+
+from .scratch_table import PREFIX, sweeping
+
+#: A database can't carry the signature from its first moment on, so a file beside it does.
+_SIGNATURE = ".signature"
+_LARGEST_SIGNATURE = 100
 
 
 def see(file: Path, probe: Probe, *, read_only: bool) -> None:
     """Look at what opening needs, without opening: DuckDB would create the file."""
     folder = file.parent
-    with probe.step("operate.directory", lambda error: _explain(error, folder), subject=f"directory {folder}"):
+    with probe.step("operate.directory"):
         if not folder.is_dir():
             probe.fail("operate.not_found", f"the directory {folder} does not exist", f"directory {folder}")
-        if not _may(folder, os.X_OK):
-            message = f"what is in the directory {folder} can't be opened"
-            probe.fail("authorize.read_denied", message, f"search on directory {folder}")
         if read_only and not file.exists():
             probe.fail("operate.not_found", f"the file {file} does not exist", f"file {file}")
         if not read_only:
@@ -35,23 +38,32 @@ def scratch_beside(file: Path, probe: Probe) -> Path:
     return file.parent / probe.canary_name(secrets.token_hex(4))
 
 
+def sign(database: Path, probe: Probe) -> None:
+    """Say beside ``database``, which is about to be made, whose it is."""
+    _beside(database, _SIGNATURE).write_text(probe.signature)
+
+
 def remove(database: Path) -> None:
-    """Remove a database and its write-ahead log, as far as they are there."""
-    for path in (database, database.with_name(f"{database.name}.wal")):
+    """Remove a database, its write-ahead log and, last, its signature, as far as they are there."""
+    for path in (database, _beside(database, ".wal"), _beside(database, _SIGNATURE)):
         path.unlink(missing_ok=True)
 
 
-def _explain(error: Exception, folder: Path) -> Finding | None:
-    if not isinstance(error, PermissionError):
-        return None
-    above = f"the directories down to {folder} can't be passed"
-    return Finding("authorize.read_denied", above, f"search on every directory down to {folder}")
+def sweep(folder: Path, probe: Probe) -> None:
+    """Remove the scratch databases that crashed runs left in ``folder``."""
+    with probe.step("operate.sweep_files"), sweeping(probe):
+        for signature in sorted(folder.glob(f"{PREFIX}*{_SIGNATURE}")):
+            database = signature.with_name(signature.name.removesuffix(_SIGNATURE))
+            if signature.stat().st_size <= _LARGEST_SIGNATURE:
+                probe.sweep(database.name, signature.read_text(), lambda database=database: remove(database))  # type: ignore[misc]
+
+
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(database.name + suffix)
 
 
 def _expect_writable(folder: Path, probe: Probe) -> None:
     """DuckDB keeps its write-ahead log and temporary files beside the database."""
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        probe.fail("operate.read_only", f"the directory {folder} is on a read-only disk", f"directory {folder}")
     if not _may(folder, os.W_OK | os.X_OK):
         probe.fail("authorize.write_denied", f"the directory {folder} can't be written", f"write on directory {folder}")
 

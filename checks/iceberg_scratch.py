@@ -109,8 +109,18 @@ class Scratch:
                 self._drop_whole(self._catalog, levels, table)
             self._catalog.drop_namespace(levels)
 
-        signature = str(self._catalog.properties(levels).get(SIGNATURE))
-        self._probe.sweep(levels[-1], signature, remove)
+        signature = self._catalog.properties(levels).get(SIGNATURE)
+        if signature is None:
+            self._sweep_tables(levels)
+        self._probe.sweep(levels[-1], str(signature), remove)
+
+    def _sweep_tables(self, namespace: Levels) -> None:
+        """Remove signed tables from a namespace that is unsigned: some catalogs make one anew for a belated table."""
+        for table in [name for name in self._catalog.tables(namespace) if name.startswith(_PREFIX)]:
+            signature, _ = _essence(self._catalog.load_table(namespace, table))
+            self._probe.sweep(
+                table, str(signature), lambda table=table: self._drop_whole(self._catalog, namespace, table)
+            )  # type: ignore[misc]
 
 
 def _essence(metadata: Json) -> tuple[object, list[object]]:

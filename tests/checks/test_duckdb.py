@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +20,10 @@ from pytest_floe.checks.duckdb import DuckDBSettings, plan
 
 from pytest_floe import canary
 from tests.checks.conftest import RunCheck
-from tests.faults.privileges import without_privileges
+from tests.servers.downloads import alone
+
+NOBODY = 65534
+NEWER_VERSION = "2.0.0"
 
 
 @pytest.fixture
@@ -36,6 +41,33 @@ def shared_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Let modes of files apply, which root is not held to."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture(scope="session")
+def newer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database written by a DuckDB that is newer than the one under test."""
+    with alone(f"duckdb-{NEWER_VERSION}") as home:
+        command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(home), f"duckdb=={NEWER_VERSION}"]
+        done = None if home.is_dir() else subprocess.run(command, capture_output=True, text=True, check=False)
+        if done and done.returncode:
+            pytest.skip(f"duckdb {NEWER_VERSION} could not be installed: {done.stderr[-300:]}")
+    file = tmp_path_factory.mktemp("newer") / "newer.duckdb"
+    script = f"import duckdb; duckdb.connect({str(file)!r}).execute('CREATE TABLE t AS SELECT 1')"
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(home)}, check=True)
+    return file
 
 
 def tables(file: Path) -> set[str]:
@@ -125,6 +157,44 @@ def test_leftovers_of_a_crashed_run_are_dropped_and_nothing_else(run_check: RunC
     assert tables(database) == {"orders", foreign}
 
 
+@pytest.mark.parametrize("exists", [True, False], ids=["beside a database", "in place of one"])
+def test_scratch_databases_of_a_crashed_run_are_removed_and_nothing_else(
+    run_check: RunCheck, database: Path, exists: bool
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    stale, foreign = (canary.name("0badcafe", purpose, long_ago) for purpose in ("stale", "foreign"))
+    for name in (stale, f"{stale}.wal", foreign):
+        (database.parent / name).touch()
+    (database.parent / f"{stale}.signature").write_text(canary.signature("0badcafe"))
+    (database.parent / f"{foreign}.signature").write_text("mine")
+    path = database if exists else database.with_name("yet-to-be.duckdb")
+    outcome = run_check("duckdb", path=str(path), write=True)
+    assert (outcome.status, outcome.probe.swept) == ("ok", [stale])
+    assert {file.name for file in database.parent.iterdir()} == {database.name, foreign, f"{foreign}.signature"}
+
+
+DIES = """
+import os
+from pathlib import Path
+from pytest_floe import Probe
+from pytest_floe.registry import find
+
+def on_step(step):
+    if step == "operate.write":
+        os.kill(os.getpid(), 9)
+
+duckdb = find("duckdb")
+duckdb.run(duckdb.settings(path={path!r}, write=True), Probe(endpoint="x", write=True, on_step=on_step))
+"""
+
+
+def test_a_run_that_dies_leaves_a_scratch_database_that_a_later_one_knows(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", DIES.format(path=str(tmp_path / "new.duckdb"))], check=False)
+    [left] = [file for file in tmp_path.glob("floe-preflight-*") if not file.suffix]
+    signature = Path(f"{left}.signature").read_text()
+    assert canary.is_stale(left.name, signature, datetime.now(UTC) + timedelta(hours=2))
+
+
 def test_a_memory_limit_is_taken_over(run_check: RunCheck) -> None:
     assert run_check("duckdb", memory_limit="1GiB").probe.facts["memory_limit"] == "1.0 GiB"
 
@@ -196,8 +266,8 @@ def test_a_file_that_another_process_has_opened(run_check: RunCheck, database: P
     assert run_check("duckdb", path=str(database), **settings).status == "ok"
 
 
-def test_a_file_of_a_newer_version(run_check: RunCheck, newer_duckdb_file: Path) -> None:
-    outcome = run_check("duckdb", path=str(newer_duckdb_file))
+def test_a_file_of_a_newer_version(run_check: RunCheck, newer_file: Path) -> None:
+    outcome = run_check("duckdb", path=str(newer_file))
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.newer_version", "operate.open")
 
 

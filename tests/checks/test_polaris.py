@@ -86,6 +86,23 @@ def test_leftovers_of_crashed_runs_are_swept_and_others_left_alone(check: Check,
     assert [unsigned] in remaining
 
 
+def test_a_belated_table_is_swept_although_its_namespace_has_lost_its_signature(
+    check: Check, iceberg_rest: IcebergRest
+):
+    namespace, table = (f"floe-preflight-20250101t000000z-00000003-{purpose}" for purpose in ("namespace", "table"))
+    iceberg_rest.ask("POST", "/namespaces", json={"namespace": [namespace]})
+    schema = {"type": "struct", "fields": []}
+    for name, signature in ((table, canary.signature("00000003")), ("t", "mine")):
+        body = {"name": name, "schema": schema, "properties": {"pytest-floe": signature}}
+        iceberg_rest.ask("POST", f"/namespaces/{namespace}/tables", json=body)
+    outcome = check(write=True)
+    remaining = iceberg_rest.ask("GET", f"/namespaces/{namespace}/tables")["identifiers"]
+    for name in ("t", ""):
+        iceberg_rest.ask("DELETE", f"/namespaces/{namespace}{f'/tables/{name}' * bool(name)}")
+    assert (outcome.status, outcome.probe.swept) == ("ok", [table])
+    assert [identifier["name"] for identifier in remaining] == ["t"]
+
+
 # Who one is
 
 
