@@ -164,6 +164,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._cleanup.enter_context(undisturbed())  # pytest is still drawing the first Ctrl-C when the second comes
         self.stopped = stopped_by(excinfo.value)
         self.early = self.stopped or str(excinfo.value)
 

@@ -178,7 +178,7 @@ class Probe:
 
     def driver(self, module: str, extra: str) -> ModuleType:
         """Import a client library as a step of its own; if it is missing, the finding names the pip command."""
-        with _IMPORT_LOCK, self.step("driver"):
+        with self.step("driver"), _IMPORT_LOCK:  # the wait for others is part of the step
             try:
                 return importlib.import_module(module)
             except ImportError as error:
