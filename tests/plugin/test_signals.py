@@ -39,3 +39,24 @@ def test_a_killed_session_leaves_a_report_that_fails(lab):
     assert lab.checks()["b"].cause == "incomplete.worker_crashed"
     assert lab.checks()["b"].step == "operate"
     assert "NOT READY" in err
+
+
+IMPATIENT = """
+
+def pytest_keyboard_interrupt():
+    os.kill(os.getpid(), 2)
+"""
+
+
+def test_a_second_ctrl_c_does_not_break_into_the_end_that_the_first_began(lab):
+    lab.services("ok", "create")
+    (lab.path / "conftest.py").write_text((lab.path / "conftest.py").read_text() + IMPATIENT)
+    process = lab.start()
+    lab.wait_for_trace("b.hangs")
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=WITHIN)
+
+    assert process.returncode == 2, err
+    assert "Traceback" not in out + err
+    assert not list(lab.path.glob("traces/floe-preflight-*"))
+    assert lab.checks()["b"].cause == "incomplete.not_run"
