@@ -30,10 +30,14 @@ _CAUSES = (
     ("newer version of DuckDB", "operate.newer_version"),
     ("not a valid DuckDB database file", "operate.corrupt"),
     ("Corrupt database file", "operate.corrupt"),
+    ("Could not read enough bytes", "operate.corrupt"),
+    ("sqlite_scanner", "operate.corrupt"),  # DuckDB would open a file of SQLite by this extension
     ("Is a directory", "operate.corrupt"),
+    ("encrypted database", "config.missing_credentials"),
     ("Permission denied", "authorize.denied"),
     ("No space left", "operate.out_of_space"),
     ("out of memory", "operate.exhausted"),
+    ("Out of Memory", "operate.exhausted"),
 )
 
 
@@ -186,8 +190,11 @@ def _explain(settings: DuckDBSettings) -> Explain:
         text = " ".join(str(error).split())
         if type(error).__name__ == "ParserException":
             return Finding("config.invalid", text[:300], "duckdb.memory_limit")
-        causes = (cause for part, cause in _CAUSES if part in text)
-        cause = next(causes, None)
-        return Finding(cause, text[:300], f"file {settings.path}") if cause else None
+        cause = next((cause for part, cause in _CAUSES if part in text), None)
+        subject = {
+            "operate.exhausted": "duckdb.memory_limit",
+            "config.missing_credentials": f"the key of {settings.path}, which no setting of this check takes",
+        }.get(cause or "", f"file {settings.path}")
+        return Finding(cause, text[:300], subject) if cause else None
 
     return translate

@@ -7,7 +7,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from pytest_floe import Probe
+from pytest_floe import Finding, Probe
 
 from .scratch_table import PREFIX, sweeping
 
@@ -19,9 +19,12 @@ _LARGEST_SIGNATURE = 100
 def see(file: Path, probe: Probe, *, read_only: bool) -> None:
     """Look at what opening needs, without opening: DuckDB would create the file."""
     folder = file.parent
-    with probe.step("operate.directory"):
+    with probe.step("operate.directory", lambda error: _explain(error, folder), subject=f"directory {folder}"):
         if not folder.is_dir():
             probe.fail("operate.not_found", f"the directory {folder} does not exist", f"directory {folder}")
+        if not _may(folder, os.X_OK):
+            message = f"what is in the directory {folder} can't be opened"
+            probe.fail("authorize.read_denied", message, f"search on directory {folder}")
         if read_only and not file.exists():
             probe.fail("operate.not_found", f"the file {file} does not exist", f"file {file}")
         if not read_only:
@@ -62,8 +65,17 @@ def _beside(database: Path, suffix: str) -> Path:
     return database.with_name(database.name + suffix)
 
 
+def _explain(error: Exception, folder: Path) -> Finding | None:
+    if not isinstance(error, PermissionError):
+        return None
+    above = f"the directories down to {folder} can't be passed"
+    return Finding("authorize.read_denied", above, f"search on every directory down to {folder}")
+
+
 def _expect_writable(folder: Path, probe: Probe) -> None:
     """DuckDB keeps its write-ahead log and temporary files beside the database."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        probe.fail("operate.read_only", f"the directory {folder} is on a read-only disk", f"directory {folder}")
     if not _may(folder, os.W_OK | os.X_OK):
         probe.fail("authorize.write_denied", f"the directory {folder} can't be written", f"write on directory {folder}")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,10 +18,7 @@ from pytest_floe.checks.duckdb import DuckDBSettings, plan
 
 from pytest_floe import canary
 from tests.checks.conftest import RunCheck
-from tests.servers.downloads import alone
-
-NOBODY = 65534
-NEWER_VERSION = "2.0.0"
+from tests.faults.privileges import without_privileges
 
 
 @pytest.fixture
@@ -41,33 +36,6 @@ def shared_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Let modes of files apply, which root is not held to."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture(scope="session")
-def newer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database written by a DuckDB that is newer than the one under test."""
-    with alone(f"duckdb-{NEWER_VERSION}") as home:
-        command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(home), f"duckdb=={NEWER_VERSION}"]
-        done = None if home.is_dir() else subprocess.run(command, capture_output=True, text=True, check=False)
-        if done and done.returncode:
-            pytest.skip(f"duckdb {NEWER_VERSION} could not be installed: {done.stderr[-300:]}")
-    file = tmp_path_factory.mktemp("newer") / "newer.duckdb"
-    script = f"import duckdb; duckdb.connect({str(file)!r}).execute('CREATE TABLE t AS SELECT 1')"
-    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(home)}, check=True)
-    return file
 
 
 def tables(file: Path) -> set[str]:
@@ -266,8 +234,8 @@ def test_a_file_that_another_process_has_opened(run_check: RunCheck, database: P
     assert run_check("duckdb", path=str(database), **settings).status == "ok"
 
 
-def test_a_file_of_a_newer_version(run_check: RunCheck, newer_file: Path) -> None:
-    outcome = run_check("duckdb", path=str(newer_file))
+def test_a_file_of_a_newer_version(run_check: RunCheck, newer_duckdb_file: Path) -> None:
+    outcome = run_check("duckdb", path=str(newer_duckdb_file))
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "operate.newer_version", "operate.open")
 
 

@@ -6,6 +6,7 @@ A plugin and not a conftest.py: ``pytest --floe-env=local`` in a checkout loads 
 from tests.faults.certificates import certificates  # noqa: F401
 from tests.servers.azurite import azurite  # noqa: F401
 from tests.servers.bigquery import bigquery_server  # noqa: F401
+from tests.servers.duckdb_files import newer_duckdb_file  # noqa: F401
 from tests.servers.gcs import gcs_server, gcs_soft_delete  # noqa: F401
 from tests.servers.iceberg_rest import iceberg_rest  # noqa: F401
 from tests.servers.keycloak import keycloak  # noqa: F401
