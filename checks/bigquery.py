@@ -113,5 +113,6 @@ def verify(settings: BigQuerySettings, probe: Probe) -> None:
     dataset.expect_location()
     tables = dataset.expect_readable()
     if probe.write:
+        probe.await_needs()
         dataset.expect_writable()
     probe.ok(f"{visible_tables.counted(probe, tables, dataset.name)}, {dataset.location}")

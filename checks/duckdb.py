@@ -128,6 +128,7 @@ def _use(opening: Opening, settings: DuckDBSettings, probe: Probe) -> None:
         for extension in settings.extensions:
             _load(connection, extension, probe)
         if probe.write:
+            probe.await_needs()
             _write(opening, connection, settings, probe)
 
 

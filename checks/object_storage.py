@@ -201,6 +201,7 @@ def verify(probe: Probe, bucket: Bucket, prefix: str) -> None:
         probe.warn("operate.retained", f"nothing was written: {kept}", _WAY_OUT)
         _read_existing(probe, bucket, listed, where)
     else:
+        probe.await_needs()
         _sweep(probe, bucket, prefix)
         _round_trip(probe, bucket, prefix)
         probe.ok(f"listed, wrote, read back and deleted under {where}")

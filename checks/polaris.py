@@ -59,6 +59,7 @@ def verify(settings: PolarisSettings, probe: Probe) -> None:
             return
         done = _listed(settings, probe, catalog, refusals)
         if probe.write:
+            probe.await_needs()
             Scratch(probe, catalog, _reopening(open_rest, catalog), settings.levels, refusals).verify()
             done += ", table created and dropped"
         probe.ok(done + _validity(probe))

@@ -30,6 +30,10 @@ class PolarisSettings(Settings):
         None, "Token endpoint of an external issuer; the catalog's own, /v1/oauth/tokens, if not given."
     )
     namespace: str | None = setting(None, "Namespace that the workload uses; levels are separated by dots.")
+    needs: tuple[str, ...] = setting(
+        ("storage",),
+        "Services, or names of targets, without which writing is not tried; of these, those that are declared.",
+    )
 
     @model_validator(mode="after")
     def _credentials_are_whole_and_travel_encrypted(self) -> Self:

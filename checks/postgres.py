@@ -117,6 +117,7 @@ def verify(settings: PostgresSettings, probe: Probe) -> None:
             return
         state.see_schema(probe, login, settings.schema_name)
         if probe.write:
+            probe.await_needs()
             _make_table(probe, login, settings.schema_name)
         done = "table created and rolled back" if probe.write else f"schema {settings.schema_name} may be used"
         probe.ok(f"PostgreSQL {login.version}, {done}, {left} connections left")

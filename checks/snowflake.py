@@ -209,6 +209,7 @@ def _use_schema(session: Session, settings: SnowflakeSettings, probe: Probe, tab
         with probe.step("authorize.read", session.explain("authorize.read_denied", grant)):
             _read_any(session, [f"{settings.place}.{quoted(name)}" for name in tried])
     if probe.write:
+        probe.await_needs()
         _write(session, settings, probe)
 
 

@@ -114,7 +114,8 @@ def verify(settings: TrinoSettings, probe: Probe) -> None:
         return
     tables = _see_schema(coordinator, settings, probe)
     if probe.write:
-        _write(coordinator, settings, probe)
+        probe.await_needs()
+        _write(coordinator.within(probe.remaining() - _MARGIN_SECONDS), settings, probe)
     said = visible_tables.counted(probe, tables, f"{settings.catalog}.{settings.schema}")
     probe.ok(f"{said}, Trino {probe.facts['server_version']}")
 

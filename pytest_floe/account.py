@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from pytest_floe.blocking import roots
 from pytest_floe.records import (
     RECORD,
     Begun,
@@ -20,6 +21,7 @@ from pytest_floe.records import (
     Removed,
     Started,
     Stepped,
+    Waiting,
 )  # fmt: skip
 from pytest_floe.report.building import Outline
 from pytest_floe.report.models import PreflightReport, PreflightResult
@@ -41,6 +43,7 @@ class Account:
     own: dict[str, Identity] = field(default_factory=dict)
     uncollected: dict[str, Identity] = field(default_factory=dict)
     active: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, list[str]] = field(default_factory=dict)
     hung: dict[str, str] = field(default_factory=dict)
     canaries: dict[str, list[str]] = field(default_factory=dict)
     results: dict[str, PreflightResult] = field(default_factory=dict)
@@ -61,10 +64,10 @@ class Account:
                 self.active[record.target] = "start"
             case Stepped():
                 self.active[record.target] = record.step
-            case Created():
-                self.canaries.setdefault(record.target, []).append(record.name)
-            case Removed():
-                self._forget(record.target, record.name)
+            case Waiting():
+                self.waiting[record.target] = record.needs
+            case Created() | Removed():
+                self._keep_count(record)
             case Hung():
                 self.hung[record.target] = record.step
             case Finished():
@@ -77,21 +80,38 @@ class Account:
         target = result.details.target
         self.results[target] = result
         self.active.pop(target, None)
+        self.waiting.pop(target, None)
         self.canaries.pop(target, None)
 
-    def _forget(self, target: str, name: str) -> None:
-        names = self.canaries.get(target, [])
-        if name in names:
-            names.remove(name)
+    def _keep_count(self, record: Created | Removed) -> None:
+        names = self.canaries.setdefault(record.target, [])
+        if isinstance(record, Created):
+            names.append(record.name)
+        elif record.name in names:
+            names.remove(record.name)
 
     def lost(self, identity: Identity, judge: Judge) -> PreflightResult:
         """Return what the death of the process means that ran this check."""
         left = [f"{name} (may be left: the process died)" for name in self.canaries.get(identity.id, [])]
         if identity.id in self.hung:
             return judge.hung(identity, self.hung[identity.id], left_behind=left)
+        if blocking := self._blocking(identity.id):
+            said = f"went no further, for its process died while it waited for {', '.join(blocking)}"
+            return judge.blocked(identity, said, blocking, left_behind=left)
         step = self.active.get(identity.id)
         message = "the process that ran it died, or was killed" + (f", in step {step}" if step else "")
         return judge.incomplete(identity, "incomplete.worker_crashed", message, step=step, left_behind=left)
+
+    def _blocking(self, target: str) -> list[str]:
+        """Return the roots of what ``target`` waited for when it was lost, if anything of that is not verified."""
+        found: list[str] = []
+        for needed in self.waiting.get(target, ()):
+            result = self.results.get(needed)
+            if result is None:
+                found += self._blocking(needed) or [needed]
+            elif result.status == "error":
+                found += roots([result])
+        return list(dict.fromkeys(found))
 
     def _is_open(self, target: str) -> bool:
         return target in self.active or bool(self.canaries.get(target))

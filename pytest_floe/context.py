@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from pytest_floe import registry
+from pytest_floe.blocking import Needs
 from pytest_floe.config.targets import Target
 from pytest_floe.evidence import Evidence
 from pytest_floe.probe import Probe
@@ -58,12 +59,13 @@ class Context:
         """Return what the watchdog of any process of the run must know."""
         return {"run": self.run_id, "evidence": str(self.report_dir / EVIDENCE_NAME)}
 
-    def task(self, target: Target, journal: Journal) -> Task:
-        """Return what the runner needs to verify ``target``."""
+    def task(self, target: Target, journal: Journal, needs: Needs | None = None) -> Task:
+        """Return what the runner needs to verify ``target``, which itself ``needs`` others."""
         identity = identity_of(target)
 
         def make_probe(timeout: float) -> Probe:
-            probe = self.probe(identity.id, timeout, journal, endpoint=identity.endpoint, write=target.settings.write)
+            write = target.settings.write
+            probe = self.probe(identity.id, timeout, journal, endpoint=identity.endpoint, write=write, needs=needs)
             for key in self._weak_secrets(target):
                 probe.warn("config.weak_secret", f"{key} is short, or part of a public value", f"{target.kind}.{key}")
             return probe
@@ -75,7 +77,9 @@ class Context:
 
         return Task(identity, make_probe, body)
 
-    def probe(self, target: str, timeout: float, journal: Journal, *, endpoint: str, write: bool) -> Probe:
+    def probe(
+        self, target: str, timeout: float, journal: Journal, *, endpoint: str, write: bool, needs: Needs | None = None
+    ) -> Probe:
         """Return a fresh probe for the check of ``target``."""
         return Probe(
             endpoint=endpoint,
@@ -86,6 +90,7 @@ class Context:
             on_step=lambda step: journal.stepped(target, step),
             on_canary=lambda name: journal.created(target, self.scrubber.scrub(name)),
             on_removed=lambda name: journal.removed(target, self.scrubber.scrub(name)),
+            needs=needs,
         )
 
     def narrowed(self, identities: Iterable[Identity]) -> tuple[list[Identity], list[Identity]]:
@@ -135,6 +140,7 @@ def _packed(target: Target) -> dict[str, Any]:
         "service": target.service,
         "kind": target.kind,
         "name": target.name,
+        "needs": list(target.needs),
         "settings": {key: _plain(value) for key, value in values.items()},
     }
 
@@ -151,4 +157,5 @@ def _plain(value: Any) -> Any:
 
 def _unpacked(packed: Mapping[str, Any]) -> Target:
     settings = registry.find(packed["kind"]).settings.model_validate(packed["settings"])
-    return Target(**{**packed, "settings": settings}, shown={}, origins={})
+    needs = tuple(packed["needs"])
+    return Target(**{**packed, "settings": settings, "needs": needs}, shown={}, origins={})

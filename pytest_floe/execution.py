@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from pytest_floe.blocking import Needs
 from pytest_floe.collecting import IDENTITY, MARKER, PreflightModule, target_of
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
@@ -15,7 +17,8 @@ from pytest_floe.marked import MarkedTest
 from pytest_floe.probe import Probe
 from pytest_floe.redaction import scrub_report
 from pytest_floe.report.models import PreflightResult
-from pytest_floe.running import Journal, Runner
+from pytest_floe.running import Journal, Runner, Turns
+from pytest_floe.turns import SharedTurns
 from pytest_floe.verdict import Identity
 
 RESULT = pytest.StashKey[PreflightResult]()
@@ -33,9 +36,29 @@ class Execution:
         self.context = context
         self.journal = journal
         self.together = together
-        self.runner = Runner(context.judge, timeout=context.timeout, wait=context.wait, journal=journal)
+        turns = Turns() if together else SharedTurns(context.run_dir, context.evidence, context.judge)
+        self.runner = Runner(context.judge, timeout=context.timeout, wait=context.wait, journal=journal, turns=turns)
+        self._selected: dict[str, Target] = {}
 
     # Running
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which targets this run verifies; all its processes collect the same."""
+        targets = (target_of(item) for item in session.items if isinstance(item.parent, PreflightModule))
+        self._selected = {target.id: target for target in targets}
+
+    def _verify(self, target: Target) -> Future[PreflightResult]:
+        """Have ``target`` verified, unless it is already, and after what it needs: its check waits by itself."""
+        return self.runner.start(self.context.task(target, self.journal, self._needs_of(target)))
+
+    def _needs_of(self, target: Target) -> Needs:
+        needed = [self._selected[one] for one in target.needs if one in self._selected]
+        return Needs(
+            tuple(one.id for one in needed),
+            lambda: [self._verify(one) for one in needed],
+            lambda: self.journal.waiting(target.id, [one.id for one in needed]),
+            lambda timeout: self.journal.resumed(target.id, timeout),
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -43,17 +66,15 @@ class Execution:
         broken = session.testsfailed and not option.continue_on_collection_errors
         if not self.together or broken or option.collectonly or option.setuponly:
             return
-        for item in session.items:
-            if isinstance(item.parent, PreflightModule):
-                self.runner.start(self.context.task(target_of(item), self.journal))
+        for target in self._selected.values():
+            self._verify(target)
 
     @pytest.fixture
     def verify_target(self, request: pytest.FixtureRequest) -> Callable[[Target], None]:
         """Verify a target, and fail the test as the result says."""
 
         def verify(target: Target) -> None:
-            result = self.runner.start(self.context.task(target, self.journal)).result()
-            self._conclude(request.node, result)
+            self._conclude(request.node, self._verify(target).result())
 
         return verify
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_floe import watchdog
@@ -74,6 +75,14 @@ class WatchedJournal(Journal):
     def stepped(self, target: str, step: str) -> None:
         self._evidence.note("stepped", target=target, step=step)
         self._watchdog.say(say="step", target=target, step=step)
+
+    def waiting(self, target: str, needed: Sequence[str]) -> None:
+        self._evidence.note("waiting", target=target, needs=list(needed))
+        self._watchdog.say(say="deadline", target=target, timeout=self._ends - time.monotonic())
+
+    def resumed(self, target: str, timeout: float) -> None:
+        self._evidence.note("waiting", target=target, needs=[])
+        self._watchdog.say(say="deadline", target=target, timeout=min(timeout, self._ends - time.monotonic()))
 
     def created(self, target: str, name: str) -> None:
         self._evidence.note("created", target=target, name=name)

@@ -19,6 +19,7 @@ def origins(targets: Iterable[Target]) -> Iterator[str]:
         yield f"{target.id}  {target.service} {target.kind}  {target.plan.endpoint}"
         for key in sorted(target.shown):
             yield f"    {key} = {target.shown[key]}   ({target.origins[key]})"
+        yield from _rows("waits for", target.needs)
 
 
 def plan(targets: Iterable[Target]) -> Iterator[str]:
@@ -31,6 +32,7 @@ def plan(targets: Iterable[Target]) -> Iterator[str]:
         yield from _rows("reads", what.reads)
         yield from _rows("creates and removes", what.creates or ("nothing",))
         yield from _rows("needs", what.needs)
+        yield from _rows("waits for", target.needs)
 
 
 def print_plan(config: pytest.Config) -> int:

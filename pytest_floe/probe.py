@@ -7,10 +7,12 @@ one (``operate.write``), is a step. The step that breaks is the finding.
 from __future__ import annotations
 
 import importlib
+import math
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +20,14 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from pytest_floe import canary, network
+from pytest_floe.blocking import Needs, roots, why_blocked
 from pytest_floe.diagnosis import Finding, describe, diagnose
+from pytest_floe.report.models import PreflightResult
 from pytest_floe.secrets import Scrubber
 
 RUNGS = ("resolve", "connect", "tls", "authenticate", "authorize", "operate")
-#: Steps that prepare a check; they are timed, but their time is not the service's.
-PREPARATION = ("driver", "start")
+#: Steps that prepare a check, or wait for others; they are timed, but their time is not the service's.
+PREPARATION = ("driver", "start", "wait")
 CLEAN_UP_SECONDS = 10.0
 _IMPORT_LOCK = threading.Lock()  # circular imports inside SDKs break when two threads import them at once
 #: After these the service has certainly created nothing.
@@ -114,10 +118,12 @@ class Probe:
         on_step: Callable[[str], None] | None = None,
         on_canary: Callable[[str], None] | None = None,
         on_removed: Callable[[str], None] | None = None,
+        needs: Needs | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.run_id = run_id
         self.write = write
+        self.changed = threading.Condition()  # told when the deadline moves, and when the check ends
         self.restart(timeout)
         self.message = ""
         self.facts: dict[str, Any] = {}
@@ -126,6 +132,9 @@ class Probe:
         self.canaries: list[Canary] = []
         self.swept: list[str] = []
         self.reached = False
+        self.blocked_by: list[str] = []
+        self.waited = 0.0
+        self._needs = needs or Needs()
         self._who: str | None = None
         self._cancelled = threading.Event()
         self._scrubber = scrubber or Scrubber()
@@ -139,8 +148,8 @@ class Probe:
     def step(self, name: str, explain: Explain | None = None, *, subject: str | None = None) -> Iterator[None]:
         """Time a step. An exception inside becomes the finding that ``explain`` returns, or the general diagnosis.
 
-        ``name`` is a rung, a part of one (``authorize.list``), ``driver`` or ``start``. ``subject`` is what the general
-        diagnosis is about, if not the endpoint.
+        ``name`` is a rung, a part of one (``authorize.list``), ``driver``, ``start`` or ``wait``. ``subject`` is what
+        the general diagnosis is about, if not the endpoint.
         """
         if name.partition(".")[0] not in (*RUNGS, *PREPARATION):
             raise ValueError(f"step {name!r} is on no rung: begin with one of {', '.join(RUNGS)}")
@@ -189,6 +198,52 @@ class Probe:
     def remaining(self) -> float:
         """Seconds left until this check's deadline, never under 0.05: what to give a driver as its time-out."""
         return max(0.05, self.deadline - time.monotonic())
+
+    def await_needs(self) -> None:
+        """Wait until all targets that this one needs have ended; end the check as ``blocked`` if one has failed.
+
+        Call it just before the steps that need them, so that the ones before show every fault of their own. The time
+        of the check begins anew when it had to wait.
+        """
+        if not self._needs:
+            return
+        with self.step("wait"):
+            outcomes = self._needs.start()
+            if not _all_done(outcomes):
+                with self._clock_stopped():
+                    self._wait_for(outcomes)
+            failed = [outcome.result() for outcome in outcomes if outcome.result().status == "error"]
+            if failed:
+                self.blocked_by = roots(failed)
+                self.fail("blocked", why_blocked(failed), ", ".join(self.blocked_by))
+
+    @contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        began, timeout = time.monotonic(), self.timeout
+        self._needs.waiting()
+        self._set_deadline(math.inf)
+        try:
+            yield
+        finally:
+            self.waited += time.monotonic() - began
+            self._set_deadline(time.monotonic() + timeout)
+            if not self._cancelled.is_set():  # else the end of the check has been told already
+                self._needs.resumed(timeout)
+
+    def _wait_for(self, outcomes: Sequence[Future[PreflightResult]]) -> None:
+        for outcome in outcomes:
+            outcome.add_done_callback(lambda _: self._tell())
+        with self.changed:
+            self.changed.wait_for(lambda: self._cancelled.is_set() or _all_done(outcomes))
+        self._stop_if_cancelled()
+
+    def _tell(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
+
+    def _set_deadline(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._tell()
 
     # Saying what was found
 
@@ -275,6 +330,7 @@ class Probe:
     def restart(self, timeout: float) -> None:
         """Begin the time of the check, and its deadline, anew: ``timeout`` seconds from now."""
         self.began = time.monotonic()
+        self.timeout = timeout
         self.deadline = self.began + timeout
 
     # Being abandoned
@@ -282,6 +338,7 @@ class Probe:
     def cancel(self) -> None:
         """Make the check's thread end at its next step."""
         self._cancelled.set()
+        self._tell()
 
     @property
     def current_step(self) -> str | None:
@@ -310,3 +367,7 @@ class Probe:
         """Whether TCP had connected; a check that walks no ``connect`` of its own had to, past that rung."""
         rungs = [step.name.partition(".")[0] for step in self.steps]
         return self.reached or ("connect" not in rungs and rungs[-1:] != ["resolve"])
+
+
+def _all_done(outcomes: Sequence[Future[PreflightResult]]) -> bool:
+    return all(outcome.done() for outcome in outcomes)

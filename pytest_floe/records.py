@@ -50,6 +50,14 @@ class Stepped(Line):
     step: str
 
 
+class Waiting(Line):
+    """A check stands still until the targets that it needs have ended; it goes on when it needs none any more."""
+
+    event: Literal["waiting"] = "waiting"
+    target: str
+    needs: list[str]
+
+
 class Created(Line):
     """A check is about to create something that must not stay."""
 
@@ -90,6 +98,7 @@ class Ended(Line):
 
 
 Record = Annotated[
-    Begun | Expected | Started | Stepped | Created | Removed | Hung | Finished | Ended, Field(discriminator="event")
+    Begun | Expected | Started | Stepped | Waiting | Created | Removed | Hung | Finished | Ended,
+    Field(discriminator="event"),
 ]
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pytest_floe.diagnosis import Finding
@@ -43,6 +44,12 @@ class Journal:
     def stepped(self, target: str, step: str) -> None:
         """Say that a check began a step."""
 
+    def waiting(self, target: str, needed: Sequence[str]) -> None:
+        """Say that the time of a check stands still until the ``needed`` targets have ended."""
+
+    def resumed(self, target: str, timeout: float) -> None:
+        """Say that a check waits no longer, and must end within ``timeout`` seconds."""
+
     def created(self, target: str, name: str) -> None:
         """Say that a check is about to create ``name``, which must not stay."""
 
@@ -53,28 +60,50 @@ class Journal:
         """Say how a check ended."""
 
 
-class Runner:
-    """Runs tasks in daemon threads: a supervisor and a worker each, so that a hung worker is left behind."""
+class Turns:
+    """Whose turn it is to run a check; the base class serves a run of one process."""
 
-    def __init__(self, judge: Judge, *, timeout: float, wait: float = 0.0, journal: Journal | None = None) -> None:
+    def at(self, identity: Identity) -> AbstractContextManager[PreflightResult | None]:  # noqa: ARG002 - for others
+        """Wait for this process's turn; enter with what became of the check in another one, None if it is to run."""
+        return nullcontext()
+
+
+class Runner:
+    """Runs tasks in daemon threads: a supervisor and a worker each, so that a hung worker is left behind.
+
+    ``turns`` are taken with the other processes of the run, if there are any.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        timeout: float,
+        wait: float = 0.0,
+        journal: Journal | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         self.judge = judge
+        self.turns = turns or Turns()
         self.timeout = timeout
         self.wait = wait
         self.journal = journal or Journal()
         self._stop = threading.Event()
         self._why = ""
         self._futures: dict[str, Future[PreflightResult]] = {}
+        self._run_here: set[str] = set()
         self._lock = threading.RLock()  # a signal may stop what is being stopped
         self._active: set[_Worker] = set()
         self._abandoned: list[_Worker] = []
 
     def start(self, task: Task) -> Future[PreflightResult]:
-        """Start ``task`` unless it was started before; return its future result."""
-        known = self._futures.get(task.identity.id)
-        if known is not None:
-            return known
-        future: Future[PreflightResult] = Future()
-        self._futures[task.identity.id] = future
+        """Start ``task`` unless it was started before, here or in another process; return its future result."""
+        with self._lock:
+            known = self._futures.get(task.identity.id)
+            if known is not None:
+                return known
+            future: Future[PreflightResult] = Future()
+            self._futures[task.identity.id] = future
         threading.Thread(target=self._supervise, args=(task, future), daemon=True).start()
         return future
 
@@ -85,9 +114,11 @@ class Runner:
         with self._lock:
             for worker in self._active:
                 worker.interrupt()
+            started, run_here = dict(self._futures), set(self._run_here)
         until = time.monotonic() + CLEAN_UP_SECONDS + 1
-        for future in self._futures.values():
-            _wait(future, until - time.monotonic())
+        for target, future in started.items():
+            if target in run_here:
+                _wait(future, until - time.monotonic())
 
     @property
     def has_hung(self) -> bool:
@@ -100,12 +131,24 @@ class Runner:
 
     def _supervise(self, task: Task, future: Future[PreflightResult]) -> None:
         try:
-            result = self._until_ready(task)
+            with self.turns.at(task.identity) as known:
+                result = known or self._run(task)
         except Exception as error:  # noqa: BLE001 - a defect of ours must show as red, not as a missing result
-            text = f"{type(error).__name__}: {error}"
-            result = self.judge.incomplete(task.identity, "incomplete.check_broken", text)
-        self.journal.ended(result)
+            result = self._broken(task, error)
         future.set_result(result)
+
+    def _run(self, task: Task) -> PreflightResult:
+        with self._lock:
+            self._run_here.add(task.identity.id)
+        try:
+            result = self._until_ready(task)
+        except Exception as error:  # noqa: BLE001 - as above
+            result = self._broken(task, error)
+        self.journal.ended(result)
+        return result
+
+    def _broken(self, task: Task, error: Exception) -> PreflightResult:
+        return self.judge.incomplete(task.identity, "incomplete.check_broken", f"{type(error).__name__}: {error}")
 
     def _until_ready(self, task: Task) -> PreflightResult:
         give_up = time.monotonic() + (self.wait if task.retries else 0)
@@ -114,6 +157,7 @@ class Runner:
             return self.judge.incomplete(task.identity, "incomplete.not_run", f"not run: {self._why}")
         while True:
             result = self._attempt(task, probes)
+            give_up += probes[-1].waited
             cause = result.details.cause or ""
             passing = result.status == "error" and cause.startswith(_PASSING)
             if not passing or time.monotonic() + pause > give_up or self._stop.wait(pause):
@@ -132,13 +176,13 @@ class Runner:
         if self._stop.is_set():
             worker.interrupt()
         worker.start()
-        finding = worker.wait(self.timeout)
+        finding = worker.wait()
         with self._lock:
             self._active.discard(worker)
             self._abandoned.append(worker)
         if worker.was_stopped and finding:
             finding = Finding("incomplete.not_run", f"{self._why}, in step {finding.step}")
-        duration_ms = round((time.monotonic() - probe.began) * 1000)
+        duration_ms = round((time.monotonic() - probe.began - probe.waited) * 1000)
         left = _clean_up(earlier, finding)
         attempts = len(earlier)
         return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts, duration_ms=duration_ms)
@@ -154,7 +198,6 @@ class _Worker(threading.Thread):
         self.finding: Finding | None = None
         self.was_stopped = False
         self._ended = False
-        self._wake = threading.Event()
 
     def run(self) -> None:
         try:
@@ -166,15 +209,19 @@ class _Worker(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - SystemExit of a driver must not look like success
             self.finding = Finding("incomplete.check_broken", f"{type(error).__name__}: {error}")
         finally:
-            self._ended = True
-            self._wake.set()
+            with self.probe.changed:
+                self._ended = True
+                self.probe.changed.notify_all()
 
     def interrupt(self) -> None:
-        self.was_stopped = not self._ended
-        self._wake.set()
+        with self.probe.changed:
+            self.was_stopped = not self._ended
+            self.probe.changed.notify_all()
 
-    def wait(self, timeout: float) -> Finding | None:
-        self._wake.wait(timeout)
+    def wait(self) -> Finding | None:
+        with self.probe.changed:
+            while not (self._ended or self.was_stopped) and (left := self.probe.deadline - time.monotonic()) > 0:
+                self.probe.changed.wait(min(left, threading.TIMEOUT_MAX))
         if self._ended and not self.was_stopped:
             return self.finding
         self.probe.cancel()

@@ -38,6 +38,9 @@ class Settings(BaseModel):
 
     ca_file: Path | None = Field(None, description="PEM file of the authorities to trust, instead of the system's.")
     write: bool = Field(False, description="Verify by writing as well; what is written is removed again.")
+    needs: tuple[str, ...] = Field(
+        (), description="Services, or names of targets, without which writing is not tried: the check waits for them."
+    )
 
 
 def setting(default: Any = None, description: str = "", *, env: tuple[str, ...] = (), **constraints: Any) -> Any:

@@ -63,6 +63,7 @@ class Judge:
             "cause": head.cause if head else None,
             "step": finding.step or probe.current_step if finding else None,
             "steps": _steps(probe),
+            "blocked_by": list(probe.blocked_by),
             "scope": None if finding else _scope(probe),
             "principal": probe.known_as or identity.principal,
             "notices": [self._notice(identity, notice) for notice in notices],
@@ -82,6 +83,10 @@ class Judge:
         facts = self._details(identity) | {"cause": cause, "principal": identity.principal} | details
         return self._result(identity, "error", message, finding, facts)
 
+    def blocked(self, identity: Identity, message: str, by: list[str], **details: Any) -> PreflightResult:
+        """Return the result of a check that the failure of the targets ``by``, ids, kept from coming to one."""
+        return self.incomplete(identity, "blocked", message, ", ".join(by), blocked_by=by, step="wait", **details)
+
     def hung(self, identity: Identity, step: str, **details: Any) -> PreflightResult:
         """Return the result of a check that held the interpreter's lock in ``step`` beyond its deadline."""
         text = f"no answer in step {step} by the deadline; this check, or one beside it, blocked its whole process"
@@ -89,7 +94,7 @@ class Judge:
         return self.incomplete(identity, "connect.timeout" if before_tcp else "timeout", text, step=step, **details)
 
     def _slow_steps(self, probe: Probe, finding: Finding | None) -> list[Finding]:
-        if finding:
+        if finding and finding.cause != "blocked":
             return []
         slow = [step for step in probe.steps if step.of_service and step.duration_ms > self.slow_ms]
         if not slow:
@@ -161,7 +166,7 @@ def _scope(probe: Probe) -> str:
 
 
 #: Fields whose values the schema or the configuration fixes.
-_EXEMPT = ("target", "kind", "name", "endpoint", "cause", "step", "steps", "scope", "attempts")
+_EXEMPT = ("target", "kind", "name", "endpoint", "cause", "step", "steps", "blocked_by", "scope", "attempts")
 
 
 def _steps(probe: Probe) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """A process beside pytest that sees it die, and ends it when a check holds the interpreter's lock past its deadline.
 
 Runs as a script of the standard library alone. It reads JSON lines from its standard input: ``beat`` several times
-a second, ``start``, ``step`` and ``end`` of checks, ``bye`` at last. Silence while a check is overdue means that no
-Python code of the session runs any more, so nothing inside it can enforce a deadline; then the session is killed.
-What hung is noted in the record of the run. When a session ends without ``bye``, pytest_floe.rescue makes the report
-from that record; for a worker of pytest-xdist the controller does.
+a second, ``start``, ``step`` and ``end`` of checks, ``deadline`` of one that waits for others, or goes on, ``bye`` at
+last. Silence while a check is overdue means that no Python code of the session runs any more, so nothing inside it can
+enforce a deadline; then the session is killed. What hung is noted in the record of the run. When a session ends without
+``bye``, pytest_floe.rescue makes the report from that record; for a worker of pytest-xdist the controller does.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Watch:
             self.subject = said
         elif kind == "start":
             self.active[target] = (time.monotonic() + said["timeout"] + GRACE, "start")
+        elif kind == "deadline" and target in self.active:
+            self.active[target] = (time.monotonic() + said["timeout"] + GRACE, self.active[target][1])
         elif kind == "step" and target in self.active:
             self.active[target] = (self.active[target][0], said["step"])
         elif kind == "end":

@@ -21,7 +21,8 @@ NAME_REMEDY = "use letters, digits, dot, hyphen and underscore"
 class Draft:
     """A declared target: its settings as they stand, with their places.
 
-    ``where`` is the place of the target; ``flat`` names the flat field for a key that has one.
+    ``where`` is the place of the target; ``flat`` names the flat field for a key that has one. ``main`` says that the
+    environment's own fields declare it, and not the list of further targets.
     """
 
     service: str
@@ -30,6 +31,7 @@ class Draft:
     where: str
     values: Nodes
     flat: Mapping[str, str] = field(default_factory=dict)
+    main: bool = False
 
     def place(self, key: str) -> str:
         """Return where ``key`` stands, or would stand."""
@@ -64,7 +66,7 @@ class Drafting:
             values |= self._of_layer(layer, service, kind, flat)
         name = self._name(values.pop("name", None), kind)
         where = self._section_place(kind)
-        return Draft(service, kind, name, where, values, {key: flat_name for flat_name, key in flat.items()})
+        return Draft(service, kind, name, where, values, {key: flat_name for flat_name, key in flat.items()}, main=True)
 
     def _of_layer(self, layer: Nodes, service: str, kind: str, flat: Mapping[str, str]) -> Nodes:
         node = layer.get(kind)

@@ -15,6 +15,7 @@ from pytest_floe.config import artifacts
 from pytest_floe.config.document import Node, Nodes, as_node, parse
 from pytest_floe.config.drafts import NAME_REMEDY, Drafting, is_name
 from pytest_floe.config.layers import Layers, find_mistakes
+from pytest_floe.config.needs import Linking, dependencies_first
 from pytest_floe.config.problems import ConfigurationProblems, Problem, Problems, nearest, unknown_key
 from pytest_floe.config.references import Resolver
 from pytest_floe.config.settling import Settling
@@ -123,9 +124,10 @@ class _Reading:
         layers = Layers(self._artifacts(defaults, own), defaults, own, where)
         self.settling.check_flat(layers.flat())
         drafts = Drafting(layers, kinds, self.problems).drafts()
-        targets = [self.settling.target(draft) for draft in drafts]
+        targets = [(draft, self.settling.target(draft)) for draft in drafts]
+        linked = Linking(drafts, self.problems).linked(targets)
         self.problems.raise_any()
-        return tuple(target for target in targets if target)
+        return dependencies_first(linked)
 
     def _environment(self, node: Node | None, name: str) -> Node:
         environments = self._mapping(node, name)

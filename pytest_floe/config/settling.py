@@ -158,7 +158,7 @@ def _problem(detail: dict[str, Any], node: Node | None, where: str) -> Problem:
     value = display.shown(node, detail.get("input"))
     if detail["type"] == "value_error":
         return Problem(where, f"{value} {message}", remedy or "correct it")
-    must = said.replace("Input should", "it must", 1).partition(", unable to parse")[0]
+    must = said.replace("Input should", "it must", 1).partition(", unable to parse")[0].replace("valid tuple", "list")
     quotes = (
         " (put it in quotes)" if detail["type"] == "string_type" and isinstance(detail["input"], int | float) else ""
     )

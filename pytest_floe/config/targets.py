@@ -18,7 +18,7 @@ class Target:
     """One service of one environment with its settings.
 
     ``shown`` maps each given key to what may be displayed (a secret as its reference) and ``origins`` to where
-    it came from.
+    it came from. ``needs`` holds the ids of the targets without which it does not write.
     """
 
     environment: str
@@ -28,6 +28,7 @@ class Target:
     settings: Settings
     shown: Mapping[str, str]
     origins: Mapping[str, str]
+    needs: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

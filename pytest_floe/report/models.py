@@ -46,6 +46,7 @@ class Details(BaseModel):
     cause: str | None = Field(None, description="Stable code of the finding; docs/causes.md lists all.")
     step: str | None = Field(None, description="The step that broke.")
     steps: list[StepResult] = []
+    blocked_by: list[str] = Field([], description="Ids of the targets whose failure kept this check from going on.")
     scope: Literal["read-write", "read-only"] | None = Field(None, description="What a green result verified.")
     principal: str | None = Field(None, description="As whom the check logged in.")
     notices: list[Notice] = Field([], description="Warnings beside the finding.")

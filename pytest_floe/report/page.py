@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -30,6 +30,7 @@ class FindingView:
     message: str
     remedy: str | None
     step: str | None = None
+    blocks: tuple[CheckView, ...] = ()
 
     @property
     def cause(self) -> Cause | None:
@@ -123,14 +124,29 @@ class Page:
     def findings(self) -> list[FindingView]:
         """All findings, the gravest first, otherwise in the order of the checks."""
         order = list(OUTCOMES)
-        return sorted((f for check in self.checks for f in check.findings), key=lambda f: order.index(f.outcome))
+        found = (finding for check in self.checks for finding in check.findings)
+        own = [self._with_blocked(finding) for finding in found if not self._stands_under_its_roots(finding)]
+        return sorted(own, key=lambda finding: order.index(finding.outcome))
+
+    def _with_blocked(self, finding: FindingView) -> FindingView:
+        """Return ``finding`` with the checks that it keeps from going on, where it gives its check the status."""
+        details = finding.check.result.details
+        if finding.code != details.cause:
+            return finding
+        blocked = (check for check in self.checks if details.target in check.result.details.blocked_by)
+        return replace(finding, blocks=tuple(blocked))
+
+    def _stands_under_its_roots(self, finding: FindingView) -> bool:
+        failed = {check.result.details.target for check in self.checks if check.outcome != "ok"}
+        return finding.code == "blocked" and bool(failed.intersection(finding.check.result.details.blocked_by))
 
     @cached_property
     def finding_numbers(self) -> dict[int, list[int]]:
-        """Numbers of the findings of each check, by the check's number."""
+        """Numbers of the findings of each check, and of those that block it, by the check's number."""
         numbers: dict[int, list[int]] = {}
         for number, finding in enumerate(self.findings, start=1):
-            numbers.setdefault(finding.check.number, []).append(number)
+            for check in (finding.check, *finding.blocks):
+                numbers.setdefault(check.number, []).append(number)
         return numbers
 
     @cached_property

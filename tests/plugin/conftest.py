@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,15 @@ class Lab:
         pytester.makeconftest(LAB_KIND.read_text())
         self.processes: list[subprocess.Popen[str]] = []
 
-    def services(self, *behaviours: str, **more: Any) -> None:
-        """Declare a target for each behaviour, named a, b, c ...; ``more`` are keys of all of them."""
+    def services(self, *behaviours: str, needs: Mapping[str, list[str]] | None = None, **more: Any) -> None:
+        """Declare a target for each behaviour, named a, b, c ..., with what they need; ``more`` are keys of all."""
         names = [chr(ord("a") + number) for number in range(len(behaviours))]
         targets = [
             {"service": "lab", "kind": "lab", "name": name, "me": name, "behave": behave, "folder": "traces", **more}
             for name, behave in zip(names, behaviours, strict=True)
         ]
+        for target in targets:
+            target["needs"] = (needs or {}).get(target["name"], [])
         self.configure({"environments": {"prod": {"targets": targets}}})
 
     def configure(self, content: dict[str, Any]) -> None:

@@ -74,6 +74,18 @@ def hold_the_interpreter(settings, probe):
         ctypes.PyDLL(None).sleep(1000)
 
 
+def hold_the_interpreter_at_last(settings, probe):
+    with probe.step("operate"):
+        until_a_test_lets_go(settings)
+    hold_the_interpreter(settings, probe)
+
+
+def until_a_test_lets_go(settings):
+    trace(settings, "works")
+    while not Path(settings.folder, "go").exists():
+        time.sleep(0.01)
+
+
 def die(settings, probe):
     with probe.step("operate"):
         os._exit(0)
@@ -86,6 +98,43 @@ def leave_process(settings, probe):
 def raise_error(settings, probe):
     with probe.step("authenticate"):
         raise ConnectionError(f"cannot log in at postgresql://floe:{settings.password.get_secret_value()}@lab/db")
+
+
+def write(settings, probe):
+    """Log in, then write what needs others."""
+    with probe.step("authenticate"):
+        trace(settings, "login")
+    probe.await_needs()
+    with probe.step("operate.write"):
+        trace(settings, "wrote")
+
+
+def fail_at_last(settings, probe):
+    """Fail when a test lets go."""
+    with probe.step("operate"):
+        until_a_test_lets_go(settings)
+    fail(settings, probe)
+
+
+def write_on_the_second_try(settings, probe):
+    """Be ready only after having waited for others, and then at the second attempt."""
+    probe.await_needs()
+    with probe.step("operate.write"):
+        if len(list(Path(settings.folder).glob(f"{settings.me}.*.ran"))) < 2:
+            probe.fail("operate.not_ready", "starting up")
+
+
+def die_at_last(settings, probe):
+    """Die when a test lets go."""
+    with probe.step("operate"):
+        until_a_test_lets_go(settings)
+    die(settings, probe)
+
+
+def hang_at_first(settings, probe):
+    """Hang in two attempts, each until its deadline."""
+    if len(list(Path(settings.folder).glob(f"{settings.me}.*.ran"))) < 3:
+        hang(settings, probe)
 
 
 def meet(settings, probe):

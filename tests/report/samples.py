@@ -128,6 +128,29 @@ def with_findings():
     )
 
 
+def with_a_root():
+    """A storage that fails, a catalog and an engine that it blocks, and a database that is none of its business."""
+    blocked = {"cause": "blocked", "step": "wait", "blocked_by": ["prod-storage-s3"], "scope": None}
+    said = "went no further, for it needs prod-storage-s3, which failed (authorize.write_denied)"
+    way_out = "resolve the finding of prod-storage-s3 first"
+    return report(
+        [
+            check(
+                "storage",
+                "s3",
+                "error",
+                "PutObject refused for role floe-prod (AccessDenied)",
+                remediation="grant s3:PutObject on arn:aws:s3:::floe-warehouse/floe/*",
+                cause="authorize.write_denied",
+                step="operate.write",
+            ),
+            check("catalog", "polaris", "error", said, remediation=way_out, **blocked),
+            check("compute", "trino", "error", said, remediation=way_out, **blocked),
+            check("postgres", "postgres"),
+        ]
+    )
+
+
 def all_green():
     """Four checks, all of which read and wrote."""
     return report(

@@ -43,6 +43,34 @@ def test_the_pictures_of_the_readme_are_of_a_report_of_today():
     assert len(page.select("article.check")) == 6
 
 
+# One cause, one finding
+
+
+def test_what_a_finding_blocks_stands_under_it():
+    page = page_of(samples.with_a_root())
+
+    [only] = findings(page)
+    assert "PutObject refused" in only
+    assert "Remedy grant s3:PutObject on arn:aws:s3:::floe-warehouse/floe/*" in only
+    assert "Blocks catalog polaris, compute trino: not verified before this is resolved" in only
+
+
+def test_a_blocked_check_leads_to_its_root_and_counts_as_not_verified():
+    page = page_of(samples.with_a_root())
+
+    assert "1 error 2 no verdict 0 warnings 1 ok" in text(page.find("header"))
+    blocked = page.select("article.check")[1]
+    assert [link["href"] for link in blocked.select("a")] == ["#finding-1"]
+    assert "catalog polaris" in text(section(page, "Not verified"))
+
+
+def test_a_blocked_check_whose_root_is_not_in_the_report_is_a_finding_itself():
+    [_, blocked, *_] = samples.with_a_root().checks
+
+    [only] = findings(page_of(report([blocked])))
+    assert "resolve the finding of prod-storage-s3 first" in only
+
+
 # The verdict comes first
 
 
