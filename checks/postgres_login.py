@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +32,12 @@ class Login:
         with probe.step("authenticate", self._explain_login):
             self._connection = psycopg.connect(**parameters)
             self.took_password: bool = self._connection.pgconn.used_password
+        with ExitStack() as unless_begun:
+            unless_begun.callback(self.close)
+            self._begin(probe)
+            unless_begun.pop_all()
+
+    def _begin(self, probe: Probe) -> None:
         with probe.step("operate.begin", self.explain()):
             # The transaction's own time-out, so that a connection pooler hands it to nobody else.
             self.run(f"SET LOCAL statement_timeout = {max(1, int(probe.remaining() * 1000))}")

@@ -84,6 +84,7 @@ _FURTHER = {
     "wrong-content": "reads back something else than was written",
     "not-removed": "says that it deleted, and did not",
     "retained": "keeps what is deleted",
+    "leftover": "an earlier run was killed, and its canary is still there",
     "not-admitted": "login of this kind is not admitted",
     "early-token": "token that is not valid yet",
     "service-denied": "login for another service",

@@ -12,12 +12,13 @@ from tests.mutation.trial import Verdict
 
 @dataclass(frozen=True)
 class Figures:
-    """``crashed`` and ``stillborn`` are among the ``killed``; see Verdict."""
+    """``crashed``, ``stillborn`` and ``littering`` are among the ``killed``; see Verdict."""
 
     made: int = 0
     killed: int = 0
     crashed: int = 0
     stillborn: int = 0
+    littering: int = 0
     equivalent: int = 0
     survived: int = 0
 
@@ -29,6 +30,7 @@ class Figures:
             killed=len(killed),
             crashed=sum(verdict.crashed for verdict in killed),
             stillborn=sum(verdict.stillborn for verdict in killed),
+            littering=sum(verdict.littering for verdict in killed),
             equivalent=len(made) - len(verdicts),
             survived=len(verdicts) - len(killed),
         )
@@ -40,5 +42,6 @@ class Figures:
         return Figures(**{name: count + asdict(other)[name] for name, count in asdict(self).items()})
 
     def __str__(self) -> str:
-        how = f"{self.crashed} by a crash, {self.stillborn} that fail without a fault, too"
-        return f"{self.made} made, {self.killed} killed ({how}), {self.equivalent} equivalent, {self.survived} survived"
+        only = f"{self.littering} only by what they leave, {self.crashed} only by a crash"
+        killed = f"{self.killed} killed ({only}, {self.stillborn} that fail without a fault, too)"
+        return f"{self.made} made, {killed}, {self.equivalent} equivalent, {self.survived} survived"

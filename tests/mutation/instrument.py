@@ -11,6 +11,7 @@ import copy
 from tests.mutation.sites import (
     Site,
     bound_in,
+    called,
     cause_in,
     guarded,
     is_step,
@@ -124,7 +125,7 @@ class _Rewriter(ast.NodeTransformer):
             self.generic_visit(node)
             return _call("unchecked", site, node.func, *node.args, keywords=node.keywords)
         if is_walk(node) and self._in_function:
-            site = self._site(node, "walk")
+            site = self._site(node, "walk", step=called(node))
             self.generic_visit(node)
             return _call("walk", site, node.func, *node.args, keywords=node.keywords)
         return self.generic_visit(node)

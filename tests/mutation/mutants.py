@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.mutation.sites import Site
 from tests.mutation.switch import Change, Spot
 
 REMOVED, SWALLOWED, ASSUMED = "removed", "swallowed", "assumed good"
+#: The steps that each walk of pytest_floe takes for its caller.
+_WALKED = {
+    "reach": (("network", "resolve"), ("network", "connect")),
+    "reach_url": (("network", "resolve"), ("network", "connect"), ("network", "tls")),
+    "driver": (("probe", "driver"),),
+}
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change to the check of ``kind``. ``step`` is where it shows, as far as that is known."""
+    """One change to the check of ``kind``. ``step`` is where it shows, where that is known; ``id`` says what it is.
+
+    The id holds no line, so that it outlives other edits.
+    """
 
     kind: str
     site: Site
     change: Change
     step: str | None
+    where: str
 
     @property
     def id(self) -> str:
-        """What it is called in the table of equivalent mutants; it holds no line, so that it outlives other edits."""
-        where = f"step {self.step}{self._by_whom}" if self.site.what == "step" else self.site.text
-        return f"{self.kind} {self.site.module}.{self.site.function}: {where}: {self.change.how}"
-
-    @property
-    def _by_whom(self) -> str:
-        # Of several calls that walk the same steps, which one: a line would not outlive other edits either.
-        return f" of call {self.change.spot[2].split(':', 1)[0]}" if self.change.spot and self.change.spot[2] else ""
+        return f"{self.site.module}.{self.site.function}: {self.where}: {self.change.how}"
 
     def __str__(self) -> str:
-        return f"{self.site.place}: {self.id}"
+        return f"{self.site.place}: {self.kind}: {self.id}"
 
 
-def mutants(kind: str, sites: Iterable[Site], spots: Iterable[Spot]) -> Iterator[Mutant]:
-    """Yield the mutants of ``kind``; ``spots`` are where healthy runs came by.
+def mutants(kind: str, sites: Sequence[Site], spots: Iterable[Spot]) -> Iterator[Mutant]:
+    """Yield the mutants of ``kind``.
 
-    A step that one function walks for several callers, or under several names, has mutants for each.
+    A step that has several names in turn has mutants for each of those that healthy runs came by (``spots``); a step
+    that pytest_floe walks has mutants for each call of the check that leads there.
     """
-    spots = sorted(set(spots))
     for site in sites:
-        if site.what == "step":
-            seen: list[Spot | None] = [spot for spot in spots if spot[0] == site.id]
-            for spot in seen or [None]:
-                for how in (REMOVED, SWALLOWED):
-                    yield Mutant(kind, site, Change(how, site.id, spot), spot[1] if spot else site.step)
-        elif site.what != "walk":
-            yield Mutant(kind, site, Change(ASSUMED, site.id), None)
+        if site.what == "walk":
+            yield from _walked(kind, site, sites)
+        elif site.what == "step" and site.module not in ("network", "probe"):
+            names = [site.step] if site.step else sorted({name for there, name, _ in spots if there == site.id})
+            for name in names:
+                yield from _of_step(kind, site, (site.id, name, ""), f"step {name}")
+        elif site.what != "step":
+            yield Mutant(kind, site, Change(ASSUMED, site.id), None, site.text)
+
+
+def _walked(kind: str, walk: Site, sites: Sequence[Site]) -> Iterator[Mutant]:
+    for module, name in _WALKED[walk.step or ""]:
+        [step] = [site for site in sites if (site.module, site.step) == (module, name)]
+        yield from _of_step(kind, step, (step.id, name, walk.id), f"step {name} of {walk.module}: {walk.text}")
+
+
+def _of_step(kind: str, site: Site, spot: Spot, where: str) -> Iterator[Mutant]:
+    for how in (REMOVED, SWALLOWED):
+        yield Mutant(kind, site, Change(how, site.id, spot), spot[1], where)

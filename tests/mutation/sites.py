@@ -20,7 +20,8 @@ WALKS = ("reach", "reach_url", "driver")
 class Site:
     """A place in a module of the checks. ``function`` is the outermost one around it; ``text`` is what stands there.
 
-    ``cause`` is the cause that it would find, where the source names one; ``step`` the name of a step, where it does.
+    ``cause`` is the cause that it would find, where the source names one; ``step`` names a step, or what walks
+    several.
     """
 
     module: str

@@ -42,13 +42,16 @@ class Change:
 
 @dataclass
 class Run:
-    """One run of a copy: ``memory`` is what a healthy run left, None to remember this one's."""
+    """One run of a copy: ``memory`` is what a healthy run left, None to remember this one's.
+
+    ``came_by`` are the sites where a mutant would have shown, ``reached`` says whether this run's did.
+    """
 
     probe: Probe
     change: Change | None = None
     memory: Mapping[Spot, list[Passage]] | None = None
     remembered: Memory = field(default_factory=lambda: defaultdict(list))
-    consulted: set[tuple[str, str]] = field(default_factory=set)
+    came_by: set[str] = field(default_factory=set)
     reached: bool = False
     via: str = ""
     counts: dict[Spot, int] = field(default_factory=lambda: defaultdict(int))
@@ -85,6 +88,7 @@ class Switch(threading.local):
         if self.run is None:
             return False
         self.run.counts[self.run.spot(site)] += 1
+        self.run.came_by.add(site)
         self.run.before = _state(self.run.probe)
         return self.run.is_changed("removed", site)
 
@@ -132,7 +136,7 @@ class Switch(threading.local):
         """Tell whether what is verified is taken for good."""
         if self.run is None:
             return False
-        self.run.consulted.add((site, self.run.probe.current_step or ""))
+        self.run.came_by.add(site)
         return self.run.is_changed("assumed good", site)
 
     def unchecked(self, site: str, verify: Callable[..., Any], *args: Any, **named: Any) -> Any:
@@ -183,9 +187,8 @@ class _Peer:
 
 def _kept(value: Any) -> Any:
     """Return what to keep of ``value``: a socket is closed when it would be needed again."""
-    if type(value) is socket.socket:
-        return _Peer(value.getpeername()[:2])
-    return value
+    is_open = type(value) is socket.socket and value.fileno() >= 0
+    return _Peer(value.getpeername()[:2]) if is_open else value
 
 
 def _alive(value: Any) -> Any:

@@ -103,11 +103,11 @@ def mutant(toy: Copy, healthy: Run) -> Callable[[str], Mutant]:
 
 
 def test_every_step_and_every_verification_on_the_way_has_its_mutants(toy: Copy, healthy: Run) -> None:
-    made = [mutant.id.removeprefix("toy ") for mutant in mutants("toy", toy.sites["toy"], healthy.remembered)]
+    made = [mutant.id for mutant in mutants("toy", toy.sites["toy"], healthy.remembered)]
     steps = [
         f"{where}: step {step}: {how}"
         for where, step in [
-            ("probe.Probe.driver", "driver of call toy"),
+            ("probe.Probe.driver", "driver of toy: probe.driver('json', 'toy')"),
             ("toy.verify", "authenticate"),
             ("toy.verify", "operate.read"),
             ("toy._counted", "operate.query"),
@@ -142,7 +142,7 @@ def test_the_copy_without_a_change_is_the_check(toy: Copy) -> None:
 def test_what_a_healthy_run_left_stands_in(
     toy: Copy, healthy: Run, mutant: Callable[[str], Mutant], where: str, broken: str, how: str
 ) -> None:
-    told, cause = run(toy, Server(broken), mutant(f"toy {where}: {how}"), healthy)
+    told, cause = run(toy, Server(broken), mutant(f"{where}: {how}"), healthy)
     assert (cause, told.reached) == (None, True)
     assert told.probe.message == "1: me read ['me'], 2"
 
@@ -150,7 +150,7 @@ def test_what_a_healthy_run_left_stands_in(
 def test_a_step_that_does_not_break_is_walked_where_its_error_is_swallowed(
     toy: Copy, healthy: Run, mutant: Callable[[str], Mutant]
 ) -> None:
-    assert not run(toy, Server(), mutant("toy toy.verify: step authenticate: swallowed"), healthy)[0].reached
+    assert not run(toy, Server(), mutant("toy.verify: step authenticate: swallowed"), healthy)[0].reached
 
 
 def test_an_operand_of_a_guard_is_assumed_good_alone(toy: Copy, healthy: Run, mutant: Callable[[str], Mutant]) -> None:
@@ -158,8 +158,8 @@ def test_an_operand_of_a_guard_is_assumed_good_alone(toy: Copy, healthy: Run, mu
         def read(self, _who: str) -> list[str]:
             return ["you"]
 
-    assumed = mutant("toy toy.verify: rows[0] != who: assumed good")
-    other = mutant("toy toy.verify: not rows: assumed good")
+    assumed = mutant("toy.verify: rows[0] != who: assumed good")
+    other = mutant("toy.verify: not rows: assumed good")
     assert run(toy, Emptied(), assumed, healthy)[1] is None
     assert run(toy, Emptied(), other, healthy)[1] == "operate.wrong_content"
 
@@ -170,6 +170,6 @@ def test_a_verification_in_another_module_is_assumed_good(
     class Full(Server):
         full = True
 
-    assumed = mutant("toy shared.Thing.check: raise Finding('operate.out_of_space', 'full'): assumed good")
+    assumed = mutant("shared.Thing.check: raise Finding('operate.out_of_space', 'full'): assumed good")
     assert run(toy, Full())[1] == "operate.out_of_space"
     assert run(toy, Full(), assumed, healthy)[1] is None

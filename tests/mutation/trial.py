@@ -9,12 +9,12 @@ from pytest_floe import Probe
 from tests.faults.cell import Cell, Twin
 from tests.faults.verdicts import CheckFunction, Outcome
 from tests.mutation.loading import Copy
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import REMOVED, Mutant
 from tests.mutation.switch import Memory, Run, Spot
 
 CRASH = "incomplete.check_broken"
-#: How many more cells are asked for a better reason than a crash.
-_SECOND_LOOKS = 5
+#: How many cells may tell a mutant by less than a cause before no better one is sought.
+_SECOND_LOOKS = 6
 
 RunCell = Callable[[Cell | Twin, CheckFunction], Outcome]
 
@@ -27,7 +27,8 @@ class UnavailableError(Exception):
 class Verdict:
     """How a mutant ended: ``by`` names the cell that told it, and is None if none did.
 
-    ``crashed`` says that it only fell over, ``stillborn`` that it fails on a server without a fault, too.
+    ``crashed`` says that it only fell over, ``stillborn`` that it fails on a server without a fault, too, and
+    ``littering`` that only what is left on the server tells it.
     """
 
     mutant: Mutant
@@ -35,10 +36,12 @@ class Verdict:
     by: str | None = None
     crashed: bool = False
     stillborn: bool = False
+    littering: bool = False
 
     def __str__(self) -> str:
         if self.by:
-            return f"{self.mutant}: killed by {self.by}"
+            how = [name for name in ("crashed", "stillborn", "littering") if getattr(self, name)]
+            return f"{self.mutant}: killed by {self.by} {''.join(how)}"
         where = f"a fault at step {self.mutant.step}" if self.mutant.step else "what this verifies, broken"
         needed = f"with the cause {self.mutant.site.cause}" if self.mutant.site.cause else "with a cause of its own"
         why = "no cell tells it" if self.reached else "no cell comes by"
@@ -59,6 +62,7 @@ class Court:
     unavailable: dict[str, str] = field(default_factory=dict)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
+    _came_by: dict[str, set[str]] = field(default_factory=dict)
 
     def spots(self) -> set[Spot]:
         """Return where healthy runs come by; each is remembered, to stand in for what a mutant leaves out."""
@@ -67,18 +71,24 @@ class Court:
 
     def try_one(self, mutant: Mutant) -> Verdict:
         """Return who tells ``mutant`` from the original, if any does."""
-        reached, crash, looks = False, None, _SECOND_LOOKS
+        second_best: list[Verdict] = []
+        reached = False
         for cell in self._in_order(mutant):
+            if not self._may_come_by(cell, mutant):
+                continue
             outcome, run = self._run(cell, mutant, cell.twin)
             reached = reached or run.reached
-            if outcome is None or not run.reached or not _differs(cell, outcome):
+            if outcome is None or not run.reached:
                 continue
-            if outcome.result.details.cause != CRASH:
+            if _differs(cell, outcome) and outcome.result.details.cause != CRASH:
                 return Verdict(mutant, reached, cell.id, stillborn=self._is_stillborn(mutant, cell.twin))
-            crash, looks = crash or cell.id, looks - 1
-            if not looks:
+            if _differs(cell, outcome):
+                second_best.append(Verdict(mutant, reached, cell.id, crashed=True))
+            elif outcome.left and not cell.stays:
+                second_best.append(Verdict(mutant, reached, cell.id, littering=True))
+            if len(second_best) == _SECOND_LOOKS:
                 break
-        return Verdict(mutant, reached, crash, crashed=crash is not None)
+        return second_best[0] if second_best else Verdict(mutant, reached)
 
     def _run(self, cell: Cell | Twin, mutant: Mutant | None, twin: Twin) -> tuple[Outcome | None, Run]:
         memory = self._memory(twin) if mutant else None
@@ -94,6 +104,8 @@ class Court:
             self.unavailable[cell.id] = str(error)
             return None, Run(Probe(endpoint=""))
         self._seconds[cell.id] = outcome.seconds
+        if not runs[-1].reached:  # then it was the original's run
+            self._came_by[cell.id] = runs[-1].came_by
         return outcome, runs[-1]
 
     def _memory(self, twin: Twin) -> Memory:
@@ -105,18 +117,23 @@ class Court:
         return self._memories[twin.id]
 
     def _is_stillborn(self, mutant: Mutant, twin: Twin) -> bool:
+        if mutant.change.how != REMOVED:  # what needs a fault to come about does nothing without one
+            return False
         outcome, run = self._run(twin, mutant, twin)
         return run.reached and outcome is not None and outcome.result.status != "ok"
 
     def _in_order(self, mutant: Mutant) -> list[Cell]:
-        """Return the cells, those first that break at the mutant's step or with its cause, and quick ones first."""
+        """Return the cells, those first that break at its step or with its cause, and quick ones before slow ones."""
 
         def rank(cell: Cell) -> tuple[bool, bool, float]:
             elsewhere = mutant.step is not None and cell.step != mutant.step
             other_cause = mutant.site.cause is not None and cell.cause != mutant.site.cause
             return (elsewhere, other_cause, self._seconds.get(cell.id, cell.deadline))
 
-        return sorted((cell for cell in self.cells if cell.id not in self.unavailable), key=rank)
+        return sorted(self.cells, key=rank)
+
+    def _may_come_by(self, cell: Cell, mutant: Mutant) -> bool:
+        return cell.id not in self.unavailable and mutant.site.id in self._came_by.get(cell.id, {mutant.site.id})
 
 
 def _differs(cell: Cell, outcome: Outcome) -> bool:
