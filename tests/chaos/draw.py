@@ -121,7 +121,7 @@ def draw(seed: int, number: int) -> Draw:
     dice = random.Random(f"{seed}:{number}")
     hit = dice.sample([*SERVICES, "compute"], dice.choices((0, 1, 2, 3), (3, 5, 3, 1))[0])
     faults = tuple(_fault(dice, service) for service in hit)
-    workers = 2 if dice.random() < 0.06 else 0
+    workers = 2 if dice.random() < 0.05 else 0
     fresh = dice.random() < 0.02
     seconds = PATIENCE if workers or fresh else SECONDS
     kill = _kill(dice, workers) if dice.random() < 0.4 else None
