@@ -183,7 +183,7 @@ class Trial:
 def _left_in(database: Path) -> Iterator[str]:
     """Yield the canaries beside and in a DuckDB file."""
     if database.parent.is_dir():
-        yield from (path.name for path in database.parent.iterdir() if CANARY in path.name and path.suffix != ".wal")
+        yield from {path.name.partition(".")[0] for path in database.parent.iterdir() if CANARY in path.name}
     if database.is_file():
         with _opened(database) as connection:
             rows = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() if connection else []
