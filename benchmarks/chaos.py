@@ -17,16 +17,20 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.chaos.draw import draw  # noqa: E402
-from tests.chaos.judge import RULES, summary  # noqa: E402
+from tests.chaos.judge import RULES, Violation, summary  # noqa: E402
 from tests.chaos.platform import Platform  # noqa: E402
 from tests.chaos.trial import Trial, Verdict  # noqa: E402
+from tests.chaos.truth import Truth  # noqa: E402
 from tests.chaos.zygote import Zygote  # noqa: E402
 
 
@@ -45,6 +49,8 @@ class Tally:
             self.verdicts[verdict.truth.draw.number] = verdict
             if verdict.violations:
                 print(f"{verdict.truth.draw}\n{summary(verdict.violations)}", flush=True)
+            if len(self.verdicts) % 100 == 0:
+                print(f"{len(self.verdicts)} runs", flush=True)
 
     def table(self) -> None:
         """Print the figures."""
@@ -99,20 +105,31 @@ def row(what: str, value: object, more: str = "") -> None:
     print(f"{what:<66} {value!s:>6}{more}")
 
 
-def work(numbers: itertools.count, arguments: argparse.Namespace, tally: Tally, until: float) -> None:
+def work(numbers: Iterator[int], arguments: argparse.Namespace, tally: Tally, until: float) -> None:
     """Take numbers, and run what they stand for, until there are none or time is up."""
-    with Zygote(ROOT) as zygote, Platform() as servers:
+    with Zygote(ROOT) as zygote, ExitStack() as stack:
+        servers = stack.enter_context(Platform())
         while (number := next(numbers)) < arguments.runs and time.monotonic() < until:
-            folder = Path(tempfile.mkdtemp(prefix=f"floe-chaos-{number}-"))
-            verdict = Trial(draw(arguments.seed, number), servers, zygote, folder).run()
-            if only_late(verdict):
-                tally.late.append(number)
-                folder = Path(tempfile.mkdtemp(prefix=f"floe-chaos-{number}-again-"))
-                verdict = Trial(draw(arguments.seed, number), servers, zygote, folder).run()
+            try:
+                verdict = attempt(number, arguments, servers, zygote)
+                if only_late(verdict):
+                    tally.late.append(number)
+                    verdict = attempt(number, arguments, servers, zygote)
+            except Exception:  # noqa: BLE001 - whatever it was, the run must not pass for judged
+                lost = traceback.format_exc()
+                verdict = Verdict(Truth(draw(arguments.seed, number)), [Violation("injector", lost)], 0.0, 0)
+                stack.close()
+                servers = stack.enter_context(Platform())
             tally.add(verdict)
-            if verdict.violations and arguments.keep:
-                shutil.copytree(folder, arguments.keep / str(number), dirs_exist_ok=True)
-            shutil.rmtree(folder)
+
+
+def attempt(number: int, arguments: argparse.Namespace, servers: Platform, zygote: Zygote) -> Verdict:
+    """Do a run in a folder of its own, which is kept if a rule was broken."""
+    with tempfile.TemporaryDirectory(prefix=f"floe-chaos-{number}-") as name:
+        verdict = Trial(draw(arguments.seed, number), servers, zygote, Path(name)).run()
+        if verdict.violations and arguments.keep:
+            shutil.copytree(name, arguments.keep / str(number), dirs_exist_ok=True)
+    return verdict
 
 
 def main() -> None:

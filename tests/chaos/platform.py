@@ -138,7 +138,8 @@ class Platform:
         """Allow the workload all it needs in the bucket, but for the actions ``without``."""
         document = copy.deepcopy(policies.read_write(BUCKET))
         for statement in document["Statement"]:
-            statement["Action"] = [action for action in statement["Action"] if not action.startswith(without or "-")]
+            kept = [action for action in statement["Action"] if not action.startswith(without or "-")]
+            statement["Action"] = kept or ["s3:ListAllMyBuckets"]  # a statement must have one
         self._iam.put_user_policy(UserName="floe", PolicyName="floe-policy", PolicyDocument=json.dumps(document))
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
