@@ -16,7 +16,7 @@ from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 from . import postgres_state as state
 from .postgres_login import Login
 from .postgres_tls import SslMode, negotiate
-from .scratch_table import PATTERN, Explain, fill, quoted
+from .scratch_table import DENIED, PATTERN, Explain, Verb, fill, quoted
 
 _MAINTENANCE_DATABASE = "postgres"
 
@@ -127,9 +127,8 @@ def _make_table(probe: Probe, login: Login, schema: str) -> None:
     """Create and fill a table in the transaction that is never committed, so that nothing can stay behind."""
     table = quoted(schema, probe.canary_name("table"))
 
-    def explain(denied: str) -> Explain:
-        privilege = "SELECT" if denied == "authorize.read_denied" else "INSERT"
-        return login.explain(denied, f"{privilege} ON TABLES IN SCHEMA {schema} TO {login.role}")
+    def explain(verb: Verb) -> Explain:
+        return login.explain(DENIED[verb], f"{verb.upper()} ON TABLES IN SCHEMA {schema} TO {login.role}")
 
     create = login.explain("authorize.write_denied", f"CREATE ON SCHEMA {schema} TO {login.role}")
     with probe.step("operate.create", create):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from pytest_floe import Finding, Probe
 
@@ -18,6 +19,15 @@ REMOVAL_SECONDS = 10.0
 Rows = Sequence[Sequence[object]]
 Run = Callable[[str], Rows]
 Explain = Callable[[Exception], Finding | None]
+Verb = Literal["create", "insert", "select", "drop"]
+#: What a refusal of each means.
+DENIED: dict[Verb, str] = {
+    "create": "authorize.write_denied",
+    "insert": "authorize.write_denied",
+    "select": "authorize.read_denied",
+    "drop": "authorize.delete_denied",
+}
+ExplainVerb = Callable[[Verb], Explain]
 
 
 def quoted(*parts: str) -> str:
@@ -36,18 +46,18 @@ def expect_thousand(rows: Rows) -> None:
         raise Finding("operate.unexpected_response", f"a count of 1,000 rows was answered by {str(rows)[:100]}")
 
 
-def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain: Callable[[str], Explain]) -> None:
+def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain: ExplainVerb) -> None:
     """Create ``table``, a quoted name, by the statement ``create``, insert a row, compare it, and drop the table.
 
     The table has the columns ``id`` and ``note``. ``remove`` runs the statement that drops it, on a connection of its
-    own. ``explain`` returns the translation of errors where a refusal means the cause that it is given.
+    own. ``explain`` returns the translation of errors where the verb was refused.
     """
     scratch = probe.canary(table, lambda: remove(f"DROP TABLE IF EXISTS {table}"))
-    with probe.step("operate.create", explain("authorize.write_denied")):
+    with probe.step("operate.create", explain("create")):
         run(create)
         scratch.made()
     fill(probe, run, table, explain)
-    with probe.step("operate.delete", explain("authorize.delete_denied")):
+    with probe.step("operate.delete", explain("drop")):
         scratch.remove()
 
 
@@ -60,11 +70,11 @@ def sweeping(probe: Probe) -> Iterator[None]:
         probe.fact(sweep=f"not finished: {type(error).__name__}")
 
 
-def fill(probe: Probe, run: Run, table: str, explain: Callable[[str], Explain]) -> None:
+def fill(probe: Probe, run: Run, table: str, explain: ExplainVerb) -> None:
     """Insert a row into ``table`` and compare it with what is read back."""
-    with probe.step("operate.write", explain("authorize.write_denied")):
+    with probe.step("operate.write", explain("insert")):
         run(f"INSERT INTO {table} VALUES (1, {literal(probe.signature)})")  # noqa: S608 - quoted by this module
-    with probe.step("operate.read", explain("authorize.read_denied")):
+    with probe.step("operate.read", explain("select")):
         compare(run(f"SELECT id, note FROM {table}"), probe, table)  # noqa: S608
 
 

@@ -15,17 +15,19 @@ from pydantic import model_validator
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
 from . import scratch_table, visible_tables
-from .scratch_table import LIKE, PATTERN, Explain, Rows, Run, literal, quoted
+from .scratch_table import DENIED, LIKE, PATTERN, Explain, Rows, Run, Verb, literal, quoted
 from .snowflake_session import Session
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _INTERACTIVE = ("externalbrowser", "oauth_authorization_code")
 _WITHOUT_SECRET = ("workload_identity",)
 _ASLEEP = ("SUSPENDED", "SUSPENDING")
-_PRIVILEGES = {
-    "authorize.write_denied": "CREATE TABLE on SCHEMA",
-    "authorize.read_denied": "SELECT on tables of SCHEMA",
-    "authorize.delete_denied": "OWNERSHIP on tables of SCHEMA",
+#: A role owns the tables that it makes, unless a grant on future tables gives them to another.
+_PRIVILEGES: dict[Verb, str] = {
+    "create": "CREATE TABLE on SCHEMA",
+    "insert": "INSERT on FUTURE TABLES in SCHEMA",
+    "select": "SELECT on FUTURE TABLES in SCHEMA",
+    "drop": "OWNERSHIP on FUTURE TABLES in SCHEMA",
 }
 
 with warnings.catch_warnings():  # pydantic says that this hides BaseModel.schema, which is deprecated and not used here
@@ -199,7 +201,8 @@ def _see_schema(session: Session, settings: SnowflakeSettings, probe: Probe) -> 
         place = f"{what}, or USAGE on it for role {session.role}"
         with probe.step(step, session.explain("authorize.read_denied", grant, place)):
             session.run(use)
-    with probe.step("authorize.list", session.explain("authorize.list_denied", f"USAGE on SCHEMA {settings.place}")):
+    grant = f"USAGE on SCHEMA {settings.place} to role {session.role}"
+    with probe.step("authorize.list", session.explain("authorize.list_denied", grant)):
         return [str(row["name"]) for row in session.show(f"SHOW TABLES IN SCHEMA {settings.place}")]
 
 
@@ -226,8 +229,8 @@ def _read_any(session: Session, tables: list[str]) -> None:
 
 
 def _write(session: Session, settings: SnowflakeSettings, probe: Probe) -> None:
-    def explain(refused: str) -> Explain:
-        return session.explain(refused, f"{_PRIVILEGES[refused]} {settings.place} to role {session.role}")
+    def explain(verb: Verb) -> Explain:
+        return session.explain(DENIED[verb], f"{_PRIVILEGES[verb]} {settings.place} to role {session.role}")
 
     def remove(sql: str) -> Rows:
         with closing(session.another(scratch_table.REMOVAL_SECONDS)) as fresh:

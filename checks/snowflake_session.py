@@ -24,8 +24,8 @@ _CAUSES = {
     2043: "operate.not_found",
     90073: "operate.exhausted",
     390100: "authenticate.rejected",
-    390101: "authenticate.rejected",
-    390102: "authenticate.rejected",
+    390101: "authenticate.not_admitted",  # disabled
+    390102: "authenticate.not_admitted",  # locked for a while
     390104: "authenticate.rejected",
     390114: "authenticate.rejected",
     390144: "authenticate.rejected",

@@ -13,17 +13,18 @@ from pydantic import model_validator
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
 from . import scratch_table, visible_tables
-from .scratch_table import PATTERN, Explain, Rows, Run, literal, quoted
+from .scratch_table import DENIED, PATTERN, Explain, Rows, Run, Verb, literal, quoted
 from .trino_coordinator import Coordinator
 
 _TLS_PORTS = (443, 8443)
 _DEFAULT_PORTS = {"http": 8080, "https": 443}
 #: Requests end a moment before the check's deadline, so that a fault is found instead of the check abandoned.
 _MARGIN_SECONDS = 0.5
-_PRIVILEGES = {
-    "authorize.write_denied": "create and insert into",
-    "authorize.read_denied": "select from",
-    "authorize.delete_denied": "drop",
+_PRIVILEGES: dict[Verb, str] = {
+    "create": "create",
+    "insert": "insert into",
+    "select": "select from",
+    "drop": "drop",
 }
 
 
@@ -163,8 +164,8 @@ def _read_any(coordinator: Coordinator, tables: list[str]) -> None:
 
 
 def _write(coordinator: Coordinator, settings: TrinoSettings, probe: Probe) -> None:
-    def explain(refused: str) -> Explain:
-        return coordinator.explain(refused, _grant(_PRIVILEGES[refused], settings))
+    def explain(verb: Verb) -> Explain:
+        return coordinator.explain(DENIED[verb], _grant(_PRIVILEGES[verb], settings))
 
     def remove(sql: str) -> Rows:
         return coordinator.within(scratch_table.REMOVAL_SECONDS).run(sql)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 _LEAST_SECONDS = 0.05
 _CANCEL_SECONDS = 0.4
 _STATUS = re.compile(r"error (\d{3})\b")
+_IMPERSONATION = re.compile(r"User (\S+) cannot impersonate user (\S+)")
+#: A role is refused by an exception, as if the server had failed.
+_ROLE = re.compile(r"Access Denied: Cannot set role (\w+)")
+#: The clock of who issued a token is ahead of the coordinator's.
+_EARLY = "JWT early by"
 _WAITING = ("QUEUED", "WAITING_FOR_RESOURCES", "DISPATCHING")
 #: A proxy may keep the health of the coordinator behind it to itself.
 _HIDDEN = (401, 403, 404)
@@ -33,6 +39,7 @@ _CAUSES = {
     "GENERIC_INSUFFICIENT_RESOURCES": "operate.not_ready",
     "CATALOG_NOT_AVAILABLE": "operate.not_ready",
     "CATALOG_UNAVAILABLE": "operate.not_ready",
+    "MEMORY_LIMIT_EXCEEDED": "operate.out_of_space",
     "QUERY_QUEUE_FULL": "operate.exhausted",
     "QUERY_REJECTED": "operate.exhausted",
     "EXCEEDED_TIME_LIMIT": "timeout",
@@ -98,13 +105,25 @@ class Coordinator:
                 return self._explain_query(error, refused, grant)
             status = _STATUS.match(str(error))
             if status and isinstance(error, self._sdk.exceptions.HttpError):
-                return Finding(http_cause(int(status[1])), f"Trino answers {error!s:.200}", self._login)
+                return self._explain_status(int(status[1]), str(error))
             return self._explain_waiting(error)
 
         return translate
 
+    def _explain_status(self, status: int, text: str) -> Finding:
+        message, settings = f"Trino answers {text:.200}", self._settings
+        if refused := _ROLE.search(text):
+            return Finding("authorize.denied", message, f"role {refused[1]} to user {settings.user}")
+        if status == HTTPStatus.UNAUTHORIZED and not (settings.password or settings.token):
+            return Finding("config.missing_credentials", message, "trino.password or trino.token")
+        if _EARLY in text:
+            return Finding("authenticate.clock_skew", message, self._settings.url)
+        return Finding(http_cause(status), message, self._login)
+
     def _explain_query(self, error: Any, refused: str, grant: str | None) -> Finding:
         message = f"{error.error_name}: {error.message}"[:300]
+        if who := _IMPERSONATION.search(message):
+            return Finding("authorize.denied", message, f"impersonation of user {who[2]} to user {who[1]}")
         if error.error_name == _REFUSAL:
             return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")

@@ -171,7 +171,7 @@ def test_a_role_that_is_not_granted(account: Account) -> None:
             f"SELECT on tables of {GRANTED}",
         ),
         ("reader", "authorize.write_denied", "operate.create", f"CREATE TABLE on {GRANTED}"),
-        ("creator", "authorize.write_denied", "operate.write", f"CREATE TABLE on {GRANTED}"),
+        ("creator", "authorize.write_denied", "operate.write", f"INSERT on FUTURE TABLES in {GRANTED}"),
     ],
 )
 def test_a_missing_grant_is_named(account: Account, user: str, cause: str, step: str, subject: str) -> None:
@@ -187,7 +187,7 @@ def test_what_may_not_be_dropped_is_reported_by_name(account: Account) -> None:
     [left] = account.server.tables() - TABLES
     account.server.run(f'DROP TABLE {DATABASE}.{SCHEMA}."{left}"')
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.delete_denied", "operate.delete")
-    assert outcome.subject == f"OWNERSHIP on tables of {GRANTED}"
+    assert outcome.subject == f"OWNERSHIP on FUTURE TABLES in {GRANTED}"
     assert [name.split()[0] for name in outcome.left] == [f'"{DATABASE}"."{SCHEMA}"."{left}"']
 
 

@@ -10,7 +10,7 @@ A **cell** is one fault of one kind of service, with what the check must say of 
             kind="trino", fault="write-denied", source="real", server="Trino", twin=TWIN,
             arrange=as_user("reader"),
             cause="authorize.write_denied", step="operate.create",
-            remedy='grant create and insert into tables of "memory"."shop" to user reader',
+            remedy='grant create tables of "memory"."shop" to user reader',
         ),
     ]
 

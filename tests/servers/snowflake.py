@@ -21,13 +21,24 @@ REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connect
 FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
-_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "idler", "hoarder", "spender", "neighbour")
+_USERS = ("writer", "reader", "creator", "onlooker", "outsider", "outcast", "blind", "idler", "spectator",
+          "hoarder", "spender", "sluggard", "neighbour", "locked", "disabled", "abroad", "late")  # fmt: skip
 PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
+TOKEN, EXPIRED_TOKEN = "a-token-of-the-reader", "yesterdays-token-of-the-reader"
 _NOT_HERE = "Object does not exist, or operation cannot be performed."
 _SPENT = "Warehouse 'COMPUTE' cannot be resumed because resource monitor 'M' has exceeded its quota."
+_TOO_LONG = "Statement reached its statement or warehouse timeout of 60 second(s) and was canceled."
 _DENIED = "SQL access control error:\nInsufficient privileges to operate on"
 CONFIG = {
     "passwords": PASSWORDS,
+    "tokens": {TOKEN: "reader"},
+    "expired_tokens": [EXPIRED_TOKEN],
+    "no_login": {
+        "locked": ("390102", "User temporarily locked. Try again later, or contact your local system administrator."),
+        "disabled": ("390101", "User access disabled. Contact your local system administrator."),
+        "abroad": ("390422", "Incoming request with IP 127.0.0.1 is not allowed to access Snowflake."),
+        "late": ("394304", "JWT token is invalid."),
+    },
     "roles": ["LOADER", "PUBLIC"],
     "schemas": {DATABASE: [SCHEMA, "EMPTY"]},
     "warehouses": {"COMPUTE": "STARTED", "SLEEPER": "SUSPENDED", "DEEP_SLEEPER": "SUSPENDED"},
@@ -37,6 +48,10 @@ CONFIG = {
         ("creator", "INSERT", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("onlooker", "SELECT \\* FROM", "003001", f"{_DENIED} table 'ORDERS'"),
         ("outsider", "USE DATABASE", "002043", _NOT_HERE),
+        ("outcast", "USE SCHEMA", "002043", _NOT_HERE),
+        ("blind", "SHOW TABLES", "003001", f"{_DENIED} schema '{SCHEMA}'"),
+        ("spectator", "ALTER WAREHOUSE", "003001", f"{_DENIED} warehouse 'SLEEPER'"),
+        ("sluggard", "SELECT COUNT", "000630", _TOO_LONG),
         ("hoarder", "DROP", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("neighbour", "DROP TABLE .*-guarded", "003001", f"{_DENIED} table 'SCRATCH'"),
         ("spender", "SELECT COUNT", "090073", _SPENT),

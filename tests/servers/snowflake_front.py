@@ -28,6 +28,9 @@ class Front:
     def __init__(self, app: Any, config: dict[str, Any]) -> None:
         self.app = app
         self.passwords = config["passwords"]
+        self.tokens = config["tokens"]
+        self.expired_tokens = config["expired_tokens"]
+        self.no_login = config["no_login"]
         self.roles = config["roles"]
         self.schemas = config["schemas"]
         self.refusals = config["refusals"]
@@ -50,15 +53,33 @@ class Front:
 
     async def log_in(self, scope: Any, body: bytes, login: dict[str, Any], send: Any) -> None:
         asked = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
-        user, role = login.get("LOGIN_NAME"), asked.get("roleName", "PUBLIC").upper()
-        if user not in self.passwords or self.passwords[user] != login.get("PASSWORD"):
-            await answer(send, refusal("390100", "Incorrect username or password was specified."))
-        elif role not in self.roles:
-            message = f"Role '{role}' specified in the connect string is not granted to this user."
-            await answer(send, refusal("390189", message))
+        role = asked.get("roleName", "PUBLIC").upper()
+        if refused := self.refused(login, role):
+            await answer(send, refusal(*refused))
         else:
+            user = self.tokens.get(login.get("TOKEN"), login.get("LOGIN_NAME"))
             session = {"user": user, "role": role, "warehouse": asked.get("warehouse", "").upper()}
             await self.pass_on(self.only_what_exists(scope, asked), body, self.completed(send, session))
+
+    def refused(self, login: dict[str, Any], role: str) -> tuple[str, str] | None:
+        """Return why a login fails, as code and message; None if it does not."""
+        user, token = login.get("LOGIN_NAME"), login.get("TOKEN")
+        if user in self.no_login:
+            return self.no_login[user]
+        if token and token not in self.tokens:
+            return self.refused_token(login)
+        if not token and (user not in self.passwords or self.passwords[user] != login.get("PASSWORD")):
+            return "390100", "Incorrect username or password was specified."
+        if role not in self.roles:
+            return "390189", f"Role '{role}' specified in the connect string is not granted to this user."
+        return None
+
+    def refused_token(self, login: dict[str, Any]) -> tuple[str, str]:
+        if login.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
+            return "390144", "JWT token is invalid."  # nobody has registered a key
+        if login.get("TOKEN") in self.expired_tokens:
+            return "390318", "OAuth access token expired."
+        return "390303", "Invalid OAuth access token."
 
     def only_what_exists(self, scope: Any, asked: dict[str, str]) -> Any:
         """Snowflake ignores a database that is not there; fakesnow would create it."""

@@ -47,6 +47,6 @@ CELLS = [
         arrange=as_user("reader"),
         cause="authorize.write_denied",
         step="operate.create",
-        remedy=f'grant create and insert into tables of "{CATALOG}"."{SCHEMA}" to user reader',
+        remedy=f'grant create tables of "{CATALOG}"."{SCHEMA}" to user reader',
     ),
 ]
