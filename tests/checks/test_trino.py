@@ -139,13 +139,19 @@ def test_without_a_schema_it_is_only_a_warning(login: Login, given: dict[str, No
 
 @pytest.mark.parametrize(
     "credential",
-    [{"password": "wrong-password"}, {"password": None, "token": "not.a.token"}, {"password": None, "scheme": "https"}],
-    ids=["wrong password", "wrong token", "none"],
+    [{"password": "wrong-password"}, {"password": None, "token": "not.a.token"}],
+    ids=["wrong password", "wrong token"],
 )
 def test_credentials_that_are_refused(login: Login, credential: dict[str, str | None]) -> None:
     outcome = login.check("reader", **credential)
     assert (outcome.status, outcome.cause, outcome.step) == ("error", "authenticate.rejected", "authenticate")
     assert outcome.subject == f"user reader at https://localhost:{login.server.tls_port}"
+
+
+def test_no_credentials_where_some_are_asked_for(login: Login) -> None:
+    outcome = login.check("reader", password=None, scheme="https")
+    assert (outcome.cause, outcome.step) == ("config.missing_credentials", "authenticate")
+    assert outcome.subject == "trino.password or trino.token"
 
 
 def test_an_expired_token_is_refused(login: Login, trino_server: TrinoServer) -> None:
