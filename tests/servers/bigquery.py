@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environment import environment
+from tests.servers import programs
 from tests.servers.google_gateway import Account, GoogleGateway
 from tests.servers.processes import free_port, running
 from tests.servers.providers import first_that_serves
 
-REQUIREMENTS = ("bqemulator==1.4.0", "duckdb==1.5.5", "duckdb-extension-spatial==1.5.5", "numpy")
 PROJECT = "demo"
 #: The emulator's geography needs an extension that it would download; this takes it from the package.
 INSTALL_SPATIAL = """
@@ -81,7 +80,7 @@ def bigquery_server() -> Iterator[BigQueryServer]:
 @contextmanager
 def natively() -> Iterator[BigQueryServer]:
     """Run the emulator from an environment of its own."""
-    home = environment("bqemulator", *REQUIREMENTS)
+    home = programs.bqemulator()
     env = os.environ | {"HOME": str(home)}
     subprocess.run([home / "bin" / "python", "-c", INSTALL_SPATIAL], env=env, check=True, capture_output=True)
     port = free_port()

@@ -10,6 +10,7 @@ from tests.servers.duckdb_files import newer_duckdb_file  # noqa: F401
 from tests.servers.gcs import gcs_server, gcs_soft_delete  # noqa: F401
 from tests.servers.iceberg_rest import iceberg_rest  # noqa: F401
 from tests.servers.keycloak import keycloak  # noqa: F401
+from tests.servers.lakehouse import lakehouse  # noqa: F401
 from tests.servers.minio import minio, minio_tls  # noqa: F401
 from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
 from tests.servers.nessie import nessie  # noqa: F401

@@ -12,19 +12,17 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gcp_storage_emulator.server import create_server
 
-from tests.servers import containers, go
+from tests.servers import containers, programs
 from tests.servers.google_gateway import GoogleGateway
 from tests.servers.processes import free_port, healthy, started
 from tests.servers.providers import first_that_serves, given
 
 IMAGE = "fsouza/fake-gcs-server:1.56.1"
-MODULE, VERSION = "github.com/fsouza/fake-gcs-server", "v1.56.1"
 _OPTIONS = ("-scheme", "http", "-backend", "memory", "-location", "US")
 _HEALTH = "/_internal/healthcheck"
 
@@ -116,14 +114,9 @@ def natively() -> Iterator[str]:
     """Run a server of our own."""
     port = free_port()
     emulator = f"http://127.0.0.1:{port}"
-    with started([installed(), *_OPTIONS, "-host", "127.0.0.1", "-port", str(port)]) as process:
+    with started([programs.fake_gcs_server(), *_OPTIONS, "-host", "127.0.0.1", "-port", str(port)]) as process:
         process.wait_until(lambda: healthy(emulator + _HEALTH))
         yield emulator
-
-
-def installed() -> Path:
-    """Return the server's program, built on first use."""
-    return go.built(MODULE, VERSION)
 
 
 def _permission_of(method: str, url: str, _body: bytes) -> str:

@@ -7,7 +7,6 @@ Given: ``FLOE_TEST_KEYCLOAK=http://user:password@host:port``, an administrator o
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,15 +17,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.servers import containers, java
+from tests.servers import containers, programs
 from tests.servers.processes import free_port, healthy, started
-from tests.servers.providers import Unavailable, first_that_serves, given
+from tests.servers.providers import first_that_serves, given
 
-VERSION = "26.4.0"
-IMAGE = f"quay.io/keycloak/keycloak:{VERSION}"
-ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:tar.gz"
+IMAGE = f"quay.io/keycloak/keycloak:{programs.KEYCLOAK}"
 REALM = "floe-preflight-tests"
-ADMIN, PASSWORD = "floe-admin", "floe-admin-s3cret"
+ADMIN, PASSWORD = programs.KEYCLOAK_ADMIN, programs.KEYCLOAK_PASSWORD
 STARTS_WITHIN, ANSWERS_WITHIN = 240.0, 60.0
 #: What the check asks for unless told otherwise; an issuer refuses scopes that it does not know.
 SCOPE = "PRINCIPAL_ROLE:ALL"
@@ -58,17 +55,18 @@ class Keycloak:
         return f"{self.issuer}/protocol/openid-connect/token"
 
     def prepare(self) -> None:
-        """Make the realm anew."""
+        """Make the realm, or empty the one that is there: who trusts it knows its keys."""
+        if self._ask("GET", f"/{REALM}", accept=(404,)).status_code == httpx.codes.NOT_FOUND:
+            scope = {"name": SCOPE, "protocol": "openid-connect", "attributes": {"include.in.token.scope": "true"}}
+            self._ask("POST", "", json={"realm": REALM, "enabled": True, "sslRequired": "none"})
+            self._ask("POST", f"/{REALM}/client-scopes", json=scope)
         self.clear()
-        scope = {"name": SCOPE, "protocol": "openid-connect", "attributes": {"include.in.token.scope": "true"}}
-        realm = {"realm": REALM, "enabled": True, "sslRequired": "none"}
-        self._ask("POST", "", json=realm)
-        self._ask("POST", f"/{REALM}/client-scopes", json=scope)
 
     def clear(self) -> None:
-        """Remove the realm with all that is in it."""
-        if self._ask("GET", f"/{REALM}", accept=(200, 404)).status_code == httpx.codes.OK:
-            self._ask("DELETE", f"/{REALM}")
+        """Remove the clients that the tests made."""
+        for client in self._found("clients"):
+            if client["serviceAccountsEnabled"]:
+                self._ask("DELETE", f"/{REALM}/clients/{client['id']}")
 
     def client(self, name: str, *roles: str) -> dict[str, str]:
         """Return id and secret of the client ``name``, made with realm ``roles`` on first use."""
@@ -167,7 +165,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
 
 @contextmanager
 def at_endpoint() -> Iterator[Keycloak]:
-    """Use a Keycloak that runs already; the realm of the tests is removed from it."""
+    """Use a Keycloak that runs already; the realm of the tests stays in it, without clients."""
     there = given("FLOE_TEST_KEYCLOAK")
     yield Keycloak(there.url, there.user, there.password)
 
@@ -185,40 +183,12 @@ def in_container() -> Iterator[Keycloak]:
 @contextmanager
 def natively(folder: Path) -> Iterator[Keycloak]:
     """Run a Keycloak of our own, from the state in which its installation left it."""
-    home = installed()
+    home = programs.keycloak()
     database = Path(shutil.copytree(home / "initial", folder / "database"))
     server = Keycloak(f"http://127.0.0.1:{(port := free_port())}")
     command = [home / "bin" / "kc.sh", "start", "--optimized", "--http-enabled=true", "--hostname-strict=false"]
     command += ["--cache=local", "--http-host=127.0.0.1", f"--http-port={port}"]
     command += ["--http-management-host=127.0.0.1", f"--http-management-port={free_port()}"]
-    with started(command, _environment(database)) as process:
+    with started(command, programs.keycloak_environment(database)) as process:
         process.wait_until(lambda: healthy(f"{server.url}/realms/master"), STARTS_WITHIN)
         yield server
-
-
-def installed() -> Path:
-    """Return Keycloak's home, downloaded and set up on first use."""
-    return java.downloaded(f"keycloak-{VERSION}", (ARTIFACT,), _set_up)
-
-
-def _set_up(folder: Path) -> None:
-    """Unpack, build for the database that is used, and make that database with its administrator."""
-    java.unpacked(folder / f"keycloak-quarkus-dist-{VERSION}.tar.gz", folder)
-    for part in (folder / f"keycloak-{VERSION}").iterdir():
-        part.rename(folder / part.name)
-    admin = ["bootstrap-admin", "user", "--optimized", "--username", ADMIN, "--password:env", "FLOE_PASSWORD"]
-    for arguments in (["build", "--db=dev-file"], [*admin, "--no-prompt"]):
-        environment = _environment(folder / "initial") | {"FLOE_PASSWORD": PASSWORD}
-        command = [folder / "bin" / "kc.sh", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unavailable(f"kc.sh {arguments[0]} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-
-
-def _environment(database: Path) -> dict[str, str]:
-    return {
-        **java.environment(),
-        "KC_DB_URL": f"jdbc:h2:file:{database}/keycloak;NON_KEYWORDS=VALUE",
-        "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx384m",
-        "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED",
-    }

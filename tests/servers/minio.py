@@ -22,13 +22,12 @@ from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
 from tests.faults.certificates import Certificates, Pem
-from tests.servers import containers, go
+from tests.servers import containers, programs
 from tests.servers.processes import Process, free_port, healthy, started
 from tests.servers.providers import first_that_serves, given
 from tests.servers.s3 import REGION, Keys, S3Server, allow
 
 IMAGE = "minio/minio:latest"
-MODULE, VERSION = "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"
 ROOT = Keys("floe-root", "floe-root-s3cret")
 
 _LIST, _READ, _WRITE, _DELETE = "ListBucket", "GetObject", "PutObject", "DeleteObject"
@@ -179,7 +178,7 @@ def natively_as_process(
     folder: Path, tls: Path | None = None, ca_file: Path | None = None, **options: str
 ) -> Iterator[tuple[MinioServer, Process]]:
     """Run a MinIO like ``natively``, for tests that stop or freeze it."""
-    command = [installed(), "server", "--quiet", "--address", f"127.0.0.1:{(port := free_port())}"]
+    command = [programs.minio(), "server", "--quiet", "--address", f"127.0.0.1:{(port := free_port())}"]
     command += ["--console-address", f"127.0.0.1:{free_port()}", "--certs-dir", tls or folder / "no-tls"]
     server = MinioServer(f"{'https' if tls else 'http'}://127.0.0.1:{port}", ca_file, ROOT)
     server.region = options.get("MINIO_SITE_REGION", REGION)
@@ -187,11 +186,6 @@ def natively_as_process(
     with started([*command, drives], _environment() | {"HOME": str(folder)} | options) as process:
         process.wait_until(lambda: is_ready(server))
         yield server, process
-
-
-def installed() -> Path:
-    """Return MinIO's program, built on first use."""
-    return go.built(MODULE, VERSION)
 
 
 def is_ready(server: MinioServer) -> bool:

@@ -1,8 +1,8 @@
 """An Iceberg REST catalog that asks for OAuth2 tokens and has rules of its own: Nessie, with Keycloak, over MinIO.
 
-Given: ``FLOE_TEST_NESSIE=http://host:port``, started with the options of ``options`` (it must trust the realm of
-``FLOE_TEST_KEYCLOAK``). In a container, on the network of this machine: ``ghcr.io/projectnessie/nessie``. Native: from
-Maven.
+Given: ``FLOE_TEST_NESSIE=http://host:port?bucket=…``, configured like ``options_for`` does it: it trusts the realm of
+``FLOE_TEST_KEYCLOAK``, and keeps its tables in a bucket of ``FLOE_TEST_MINIO``. In a container, on the network of this
+machine: ``ghcr.io/projectnessie/nessie``. Native: from Maven.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.servers import containers, java
+from tests.servers import containers, java, programs
 from tests.servers.keycloak import Keycloak
 from tests.servers.minio import PRINCIPALS as MINIO_RIGHTS
 from tests.servers.minio import MinioServer, rights
@@ -24,9 +24,7 @@ from tests.servers.processes import answers, free_port, started
 from tests.servers.providers import first_that_serves, given
 from tests.servers.s3 import REGION, Keys
 
-VERSION = "0.99.0"
-IMAGE = f"ghcr.io/projectnessie/nessie:{VERSION}"
-ARTIFACT = f"org.projectnessie.nessie:nessie-quarkus:{VERSION}:jar:runner"
+IMAGE = f"ghcr.io/projectnessie/nessie:{programs.NESSIE}"
 WAREHOUSE = "lake"
 STARTS_WITHIN = 180.0
 _LOCATIONS = "SMALLRYE_CONFIG_LOCATIONS"
@@ -61,10 +59,13 @@ class NessieServer:
 
     >>> nessie.principal("no_drop")     # settings of the check, of a client that has the rights of PRINCIPALS
     >>> nessie.keycloak                 # to revoke a role, shorten the life of tokens, disable a client
+    >>> nessie.minio, nessie.bucket     # where its tables lie
     """
 
     uri: str
     keycloak: Keycloak
+    minio: MinioServer
+    bucket: str
 
     def principal(self, name: str) -> dict[str, Any]:
         """Return the settings with which the check logs in as ``name`` of PRINCIPALS."""
@@ -100,52 +101,50 @@ class NessieServer:
 @pytest.fixture(scope="session")
 def nessie(keycloak: Keycloak, minio: MinioServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NessieServer]:
     """Nessie that takes Keycloak's tokens, and keeps its tables in a bucket of MinIO."""
-    bucket = minio.bucket("warehouse")
-    keys = minio.user(*rights(bucket, *MINIO_RIGHTS["full"]))
-    options = options_for(keycloak, minio, bucket, keys)
     with first_that_serves(
         "Nessie",
         endpoint=at_endpoint,
-        container=lambda: in_container(options),
-        native=lambda: natively(tmp_path_factory.mktemp("nessie"), options),
-    ) as url:
-        yield NessieServer(f"{url}/iceberg", keycloak)
+        container=lambda: in_container(*prepared(keycloak, minio)),
+        native=lambda: natively(tmp_path_factory.mktemp("nessie"), *prepared(keycloak, minio)),
+    ) as (url, bucket):
+        yield NessieServer(f"{url}/iceberg", keycloak, minio, bucket)
+
+
+def prepared(keycloak: Keycloak, minio: MinioServer) -> tuple[str, dict[str, str]]:
+    """Return a bucket for the tables, and the options of a Nessie that uses it as a user of its own."""
+    bucket = minio.bucket("warehouse")
+    return bucket, options_for(keycloak, minio, bucket, minio.user(*rights(bucket, *MINIO_RIGHTS["full"])))
 
 
 @contextmanager
-def at_endpoint() -> Iterator[str]:
+def at_endpoint() -> Iterator[tuple[str, str]]:
     """Use a Nessie that runs already."""
-    yield given("FLOE_TEST_NESSIE").url
+    there = given("FLOE_TEST_NESSIE")
+    yield there.url, there.options["bucket"]
 
 
 @contextmanager
-def in_container(options: dict[str, str]) -> Iterator[str]:
+def in_container(bucket: str, options: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Run the official image; on this machine's network, as its neighbours may listen on loopback only."""
     url, listening = _listening()
     file, inside = _properties(options | listening).encode(), "/tmp/application.properties"
     settings = {"env": {_LOCATIONS: inside}, "transferables": [(file, inside)], "network_mode": "host"}
     with containers.running(IMAGE, **settings) as container:
         containers.wait_until(lambda: answers(f"{url}/iceberg/v1/config"), container)
-        yield url
+        yield url, bucket
 
 
 @contextmanager
-def natively(folder: Path, options: dict[str, str]) -> Iterator[str]:
+def natively(folder: Path, bucket: str, options: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Run a Nessie of our own, configured in ``folder``."""
     url, listening = _listening()
     file = folder / "application.properties"
     file.write_text(_properties(options | listening))
     environment = java.environment()
-    command = ["java", "-Xmx384m", *java.SMALL, "-jar", installed()]
+    command = ["java", "-Xmx384m", *java.SMALL, "-jar", programs.nessie()]
     with started(command, environment | {_LOCATIONS: str(file)}) as process:
         process.wait_until(lambda: answers(f"{url}/iceberg/v1/config"), STARTS_WITHIN)
-        yield url
-
-
-def installed() -> Path:
-    """Return Nessie's archive, downloaded on first use."""
-    home = java.downloaded(f"nessie-{VERSION}", (ARTIFACT,))
-    return home / f"nessie-quarkus-{VERSION}-runner.jar"
+        yield url, bucket
 
 
 def options_for(keycloak: Keycloak, minio: MinioServer, bucket: str, keys: Keys) -> dict[str, str]:

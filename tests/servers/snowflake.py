@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 import snowflake.connector
 
-from tests.servers.environment import environment
+from tests.servers import programs
 from tests.servers.processes import free_port, running
 from tests.servers.providers import first_that_serves
 
-REQUIREMENTS = ("fakesnow[server]==0.11.18", "duckdb==1.5.5", "snowflake-connector-python<5", "uvicorn")
 FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
@@ -94,7 +93,7 @@ def snowflake_server() -> Iterator[SnowflakeServer]:
 @contextmanager
 def natively() -> Iterator[SnowflakeServer]:
     """Run the emulator from an environment of its own."""
-    home = environment("fakesnow", *REQUIREMENTS)
+    home = programs.fakesnow()
     server = SnowflakeServer(free_port())
     # -P: beside the script lies a module named snowflake.
     command = [home / "bin" / "python", "-P", FRONT, str(server.port), json.dumps(CONFIG)]
