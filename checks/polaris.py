@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_floe import Plan, Probe, check
 
-from .iceberg_catalog import Catalog
+from .iceberg_catalog import Catalog, Levels
 from .iceberg_refusals import Refusals
 from .iceberg_scratch import Scratch
 from .oauth2 import fetch_token
@@ -101,8 +101,19 @@ def _listed(settings: PolarisSettings, probe: Probe, catalog: Catalog, refusals:
     if settings.namespace:
         missing = f"namespace {settings.namespace}"
         with probe.step("authorize.list_tables", refusals.of("TABLE_LIST", "authorize.list_denied", missing)):
-            probe.fact(tables=sum(1 for _ in catalog.tables(settings.levels)))
+            tables = sum(1 for _ in catalog.tables(settings.levels))
+            if not tables and _is_missing(catalog, settings.levels):
+                probe.fail("operate.not_found", f"there is no {missing}", missing)
+            probe.fact(tables=tables)
     return f"{count:,} namespace{'' if count == 1 else 's'}"
+
+
+def _is_missing(catalog: Catalog, namespace: Levels) -> bool:
+    """Tell whether ``namespace`` is known not to be there: Nessie lists no tables in it, instead of refusing to."""
+    try:
+        return not catalog.has_namespace(namespace)
+    except RefusedError:  # to look at it takes another privilege than to list it
+        return False
 
 
 def _validity(probe: Probe) -> str:

@@ -187,8 +187,9 @@ def test_prefix_and_pages(run_check: RunCheck):
 
 
 def test_names_are_quoted_level_by_level(run_check: RunCheck):
-    tables = {"GET /v1/my%20lake/namespaces/shop%1Fraw%2F%C3%A9%20%26/tables": Answer(200, {"identifiers": []})}
-    with FaultyServer(http(routes={**GREEN, **tables})) as server:
+    namespace = "GET /v1/my%20lake/namespaces/shop%1Fraw%2F%C3%A9%20%26"
+    there = {f"{namespace}/tables": Answer(200, {"identifiers": []}), namespace: Answer(200, {"namespace": ["shop"]})}
+    with FaultyServer(http(routes={**GREEN, **there})) as server:
         outcome = run_check("polaris", uri=server.url, namespace="shop.raw/é &", **LOGIN)
     assert (outcome.status, outcome.probe.facts["tables"]) == ("ok", 0)
 
