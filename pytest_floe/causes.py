@@ -90,6 +90,9 @@ _TABLE = (
     ("timeout", "The service was reached and did not finish in time.",
      "look at the load of the service, or raise --floe-timeout: {subject}"),
     ("latency.slow", "A step took longer than the threshold.", "look at load and network path, or raise --floe-slow: {subject}"),
+    # What a run must never do.
+    ("leak.secret_written", "A secret stood in a file that the run wrote; the file was withheld.",
+     "renew the secret, and keep it out of {subject}"),
     # Not verified.
     ("blocked", "Not run, because a service it needs has failed.", "resolve the finding of {subject} first"),
     ("incomplete.not_run", "Expected, and not run.", "run it: {subject}"),

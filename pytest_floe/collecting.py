@@ -13,12 +13,14 @@ from pytest_floe import options
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context, identity_of
 from pytest_floe.redaction import scrub_report
+from pytest_floe.report.plaintext import plain
 from pytest_floe.secrets import MASK
 from pytest_floe.verdict import Identity
 
 MARKER = "preflight"
 MODULE = "pytest_floe.checks.preflight"
 NODE_ID = "checks/preflight.py"
+_LONGEST_REMEDY = 1000
 IDENTITY = pytest.StashKey[Identity]()
 
 
@@ -125,6 +127,7 @@ def _of_marked(item: pytest.Item, mark: pytest.Mark, environment: str, taken: se
     path = item.nodeid.partition("[")[0].removesuffix(item.name).replace("/", ".").replace(".py", "")
     names = (short, f"{item.path.stem}.{short}", f"{path.replace('::', '.')}{short}")
     name = next((name for name in names if f"{environment}-{service}-{name}" not in taken), item.nodeid)
+    remedy = plain(remedy, _LONGEST_REMEDY) if remedy else None
     return Identity(f"{environment}-{service}-{name}", service, service, name, item.nodeid, None, remedy)
 
 

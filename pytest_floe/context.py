@@ -88,8 +88,8 @@ class Context:
             write=write,
             scrubber=self.scrubber,
             on_step=lambda step: journal.stepped(target, step),
-            on_canary=lambda name: journal.created(target, self.scrubber.scrub(name)),
-            on_removed=lambda name: journal.removed(target, self.scrubber.scrub(name)),
+            on_canary=lambda name: journal.created(target, self.judge.shown(name)),
+            on_removed=lambda name: journal.removed(target, self.judge.shown(name)),
             needs=needs,
         )
 

@@ -8,11 +8,12 @@ import re
 import shutil
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_floe import listing, options, startup
+from pytest_floe import leaks, listing, options, startup
 from pytest_floe.collecting import Collecting
 from pytest_floe.config.problems import ConfigurationProblems, Problem
 from pytest_floe.context import Context
@@ -22,7 +23,7 @@ from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
-from pytest_floe.redaction import scrub_report, scrub_warning, shielded
+from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded
 from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
@@ -36,6 +37,7 @@ class Controller:
     context: Context
     gathering: Gathering | None = None
     report: PreflightReport | None = None
+    session: pytest.Session | None = None
     execution: Execution | None = None
     watchdog: Watchdog | None = None
 
@@ -50,7 +52,8 @@ class Controller:
     # The beginning
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.session = session
         if self.config.option.collectonly:
             self._list()
         if options.only_lists(self.config.option):
@@ -89,6 +92,7 @@ class Controller:
         self.context.evidence.begin(self.options.report_dir, outline)
         self.gathering = Gathering(outline, self.context)
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
+        scrub_metadata(self.config, self.context.scrubber)
         self.config.pluginmanager.register(PytestHtmlColumns(self._verdict), "floe-html")
         self.watchdog = Watchdog(rescue=self._left_to_rescue(), **self.context.watch_orders())
         if not self.config.pluginmanager.hasplugin("dsession"):
@@ -181,16 +185,21 @@ class Controller:
             with undisturbed():
                 self._conclude(self.early or str(session.shouldfail or session.shouldstop or ""))
                 self.status = session.exitstatus = self._exit_status(int(session.exitstatus))
+                scrub_metadata(self.config, self.context.scrubber)
         try:
             return (yield)
         finally:
+            with undisturbed():
+                self._look_for_secrets()
             self._print()
 
+    @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Close what is open; a session that failed to start ends here without having finished."""
         with undisturbed():
             if self.gathering and self.report is None:
                 self._conclude(self.stopped or "the session did not start")
+            self._look_for_secrets()
             if self.gathering and self.report:
                 self.gathering.close(self.report)
             if self.watchdog:
@@ -208,12 +217,33 @@ class Controller:
         if self.execution:
             self.execution.runner.stop(early or "the session ended")
         self.report = self.gathering.report(early or self._why_missing())
+        self._write(self.report)
+
+    def _write(self, report: PreflightReport) -> None:
         try:
-            writing.write(self.report, self.options.report_dir, self.context.scrubber)
+            writing.write(report, self.options.report_dir, self.context.scrubber)
         except OSError as error:
-            self.report = self.report.model_copy(update={"overall_status": "fail"})
+            self.report = report.model_copy(update={"overall_status": "fail"})
             sys.stderr.write(f"\nthe report could not be written: {error}\n")
-        termination.write(self.report, self.options.termination_log)
+        termination.write(self.report or report, self.options.termination_log, self.context.scrubber)
+
+    def _look_for_secrets(self) -> None:
+        """Withhold what was written with a secret in it, by whatever way, and fail for it."""
+        if self.gathering is None or self.report is None:
+            return
+        scrubber = self.context.scrubber
+        files = leaks.written(self.config, self.options, self.report.run.start.timestamp())
+        if not (leaking := leaks.holding_secrets(files, scrubber)):
+            return
+        self.gathering.leaked([self._shown(path) for path in leaking])
+        self.report = self.gathering.report(self.gathering.reason)
+        self._write(self.report)
+        for path in leaks.holding_secrets(files, scrubber):
+            leaks.withhold(path)
+        sys.stderr.write(f"\nwithheld, for a secret of the run stood in it: {', '.join(map(self._shown, leaking))}\n")
+        self.status = self._exit_status(self.status)
+        if self.session:
+            self.session.exitstatus = self.status
 
     def _why_missing(self) -> str:
         option = self.config.option
@@ -234,10 +264,12 @@ class Controller:
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
         if reporter is None or self.report is None:
             return
-        page = os.path.relpath(self.options.report_dir / writing.HTML_NAME, self.config.invocation_params.dir)
         reporter.ensure_newline()
-        for text, markup in terminal.lines(self.report, page):
+        for text, markup in terminal.lines(self.report, self._shown(self.options.report_dir / writing.HTML_NAME)):
             reporter.write_line(text, **markup)
+
+    def _shown(self, path: Path) -> str:
+        return os.path.relpath(path, self.config.invocation_params.dir)
 
 
 class Listing:

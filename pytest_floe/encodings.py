@@ -16,11 +16,11 @@ _URL_SAFE = ("", "/", "!$&'()*+,;=", "!#$%&'()*+,/:;=?@[]~")
 
 
 def encodings(value: str) -> set[str]:
-    """Return ``value`` as it looks in URLs, JSON, Python, HTML, XML, base64, and on one line."""
+    """Return ``value`` as it looks in URLs, JSON, Python, HTML, XML, base64, hexadecimal, and on one line."""
     plain = {value, " ".join(value.split())}
     quoted = {form for text in plain for form in _quoted(text)}
     twice = {form for text in quoted for form in _quoted(text)}
-    return {form for form in quoted | twice | _marked_up(quoted) | _in_url(value) | _base64(value) if form}
+    return {form for form in quoted | twice | _marked_up(quoted) | _in_url(value) | _in_bytes(value) if form}
 
 
 def _quoted(text: str) -> set[str]:
@@ -37,13 +37,19 @@ def _quoted(text: str) -> set[str]:
 
 
 def _marked_up(texts: set[str]) -> set[str]:
-    return {form for text in texts for form in (html.escape(text), html.escape(text, quote=False), str(escape(text)))}
+    forms = {form for text in texts for form in (html.escape(text), html.escape(text, quote=False), str(escape(text)))}
+    return forms | {html.escape(text, quote=False).replace('"', "&quot;") for text in texts}  # an attribute of XML
 
 
 def _in_url(value: str) -> set[str]:
     raw = value.encode(errors="replace")
     forms = {urllib.parse.quote(raw, safe=safe) for safe in _URL_SAFE} | {urllib.parse.quote_plus(raw)}
     return forms | {re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in forms}
+
+
+def _in_bytes(value: str) -> set[str]:
+    digits = value.encode(errors="replace").hex()
+    return _base64(value) | {digits, digits.upper()}
 
 
 def _base64(value: str) -> set[str]:

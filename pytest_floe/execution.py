@@ -124,8 +124,8 @@ class Execution:
         self, item: pytest.Item, call: pytest.CallInfo[Any]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        scrub_report(report, self.context.scrubber)
         identity = item.stash.get(IDENTITY, None)
+        scrub_report(report, self.context.scrubber, of_check=identity is not None)
         result = self._result_of(item, identity, report, call) if identity else None
         if result:
             if result is not item.stash.get(RESULT, None):

@@ -43,6 +43,14 @@ class Gathering:
             message = f"it could not be collected: {said}"
             self._found(self.context.judge.incomplete(broken, "incomplete.check_broken", message, node_id))
 
+    def leaked(self, names: list[str]) -> None:
+        """Take in that these files held a secret."""
+        target, said = f"{self.context.environment}-session-secrets", ", ".join(names)
+        found = Identity(target, "session", "pytest", "secrets")
+        self.context.evidence.expect([found], always=True)
+        message = f"withheld, for a secret stood in it: {said}"
+        self._found(self.context.judge.incomplete(found, "leak.secret_written", message, said))
+
     def report(self, reason: str) -> PreflightReport:
         """Return the report as of now; ``reason`` says why results are missing."""
         self.reason = reason

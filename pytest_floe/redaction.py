@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 
+from pytest_floe.report.plaintext import visible
 from pytest_floe.secrets import Scrubber
 
 _DEEPEST = 12
+_LONGEST = 100_000  # characters of one text; servers send megabytes
 #: They log requests and answers in full below INFO: credentials just issued, before a check can register them, and
 #: tokens of a chain that it never sees.
 _TELLTALES = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.utils", "msal.managed_identity")
@@ -31,6 +35,7 @@ def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
         for logger in map(logging.getLogger, _TELLTALES):
             logger.addFilter(_is_no_detail)
             stack.callback(logger.removeFilter, _is_no_detail)
+        stack.enter_context(_traced(config, scrubber))
         for owner, name in _ways_out(config):
             stream = getattr(owner, name)
             setattr(owner, name, ScrubbedStream(stream, scrubber))
@@ -54,16 +59,62 @@ def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
         yield from ((owner, name) for owner, name in owners if hasattr(owner, name))
 
 
+@contextlib.contextmanager
+def _traced(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
+    """Scrub what --debug writes, the arguments of all hooks, and what it has written before the secrets were known."""
+    write = config.trace.root._writer  # noqa: SLF001 - there is a setter only
+    stream = getattr(write, "__self__", None)
+    if not isinstance(stream, TextIOWrapper):
+        yield
+        return
+    stream.flush()
+    before = Path(stream.name).read_text("utf-8")
+    stream.seek(0)
+    stream.truncate()
+    scrubbed = ScrubbedStream(stream, scrubber)
+    scrubbed.write(before)
+    config.trace.root.setwriter(scrubbed.write)
+    try:
+        yield
+    finally:
+        stream.flush()
+        config.trace.root.setwriter(write)
+
+
+def scrub_metadata(config: pytest.Config, scrubber: Scrubber) -> None:
+    """Scrub, in place, what pytest-metadata shows of the environment, and the properties of JUnit's suite."""
+    metadata = config.stash.get(_key_of("pytest_metadata.plugin", "metadata_key"), None)
+    if metadata:
+        metadata.update(scrubber.scrub_data(dict(metadata)))
+    junit = config.stash.get(_key_of("_pytest.junitxml", "xml_key"), None)
+    if junit:
+        junit.global_properties[:] = [(name, scrubber.scrub(value)) for name, value in junit.global_properties]
+
+
+def _key_of(module: str, name: str) -> pytest.StashKey[Any]:
+    """Return a plugin's key; if that plugin was not loaded, one under which nothing is found."""
+    return getattr(sys.modules.get(module), name, None) or pytest.StashKey[Any]()
+
+
 def _is_no_detail(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.INFO
 
 
-def scrub_report(report: pytest.TestReport | pytest.CollectReport, scrubber: Scrubber) -> None:
-    """Scrub a report's traceback with its locals, its captured output and its properties, in place."""
-    report.longrepr = _scrubbed(report.longrepr, scrubber, 0)
-    report.sections = [(title, scrubber.scrub(text)) for title, text in report.sections]
+def scrub_report(
+    report: pytest.TestReport | pytest.CollectReport, scrubber: Scrubber, *, of_check: bool = False
+) -> None:
+    """Scrub a report's traceback with its locals, its captured output and its properties, in place.
+
+    In those ``of_check``, whose text may be a server's, nothing is left that could take over a terminal.
+    """
+
+    def clean(text: str) -> str:
+        return visible(scrubber.scrub(text), _LONGEST) if of_check else scrubber.scrub(text)
+
+    report.longrepr = _cleaned(report.longrepr, clean, 0)
+    report.sections = [(title, clean(text)) for title, text in report.sections]
     if isinstance(report, pytest.TestReport):
-        report.user_properties = [(key, _scrubbed(value, scrubber, 0)) for key, value in report.user_properties]
+        report.user_properties = [(key, _cleaned(value, clean, 0)) for key, value in report.user_properties]
 
 
 def scrub_warning(warning: Any, scrubber: Scrubber) -> None:
@@ -73,17 +124,17 @@ def scrub_warning(warning: Any, scrubber: Scrubber) -> None:
         warning.message = UserWarning(scrubber.scrub(said))
 
 
-def _scrubbed(value: Any, scrubber: Scrubber, depth: int) -> Any:
+def _cleaned(value: Any, clean: Callable[[str], str], depth: int) -> Any:
     if isinstance(value, str):
-        return scrubber.scrub(value)
+        return clean(value)
     if depth > _DEEPEST or isinstance(value, int | float | None):
         return value
     if type(value) in (list, tuple):
-        return type(value)(_scrubbed(item, scrubber, depth + 1) for item in value)
+        return type(value)(_cleaned(item, clean, depth + 1) for item in value)
     if isinstance(value, dict):
-        return {key: _scrubbed(item, scrubber, depth + 1) for key, item in value.items()}
+        return {key: _cleaned(item, clean, depth + 1) for key, item in value.items()}
     for name, attribute in list(getattr(value, "__dict__", {}).items()):
-        setattr(value, name, _scrubbed(attribute, scrubber, depth + 1))
+        setattr(value, name, _cleaned(attribute, clean, depth + 1))
     return value
 
 
@@ -96,7 +147,7 @@ class _ScrubbedRecords:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._make(*args, **kwargs)
-        record.msg, record.args = self._scrubber.scrub(_message(record)), ()
+        record.msg, record.args = visible(self._scrubber.scrub(_message(record)), _LONGEST), ()
         if record.exc_info:
             record.exc_text = self._scrubber.scrub(logging.Formatter().formatException(record.exc_info))
         return record

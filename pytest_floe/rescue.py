@@ -38,7 +38,7 @@ def report_on(folder: Path, log: Path | None, out: TextIO) -> PreflightReport:
     scrubber = Scrubber()  # everything was scrubbed before it was noted
     report = account.report_as_left(Judge(scrubber, account.outline.slow_ms))
     writing.write(report, folder, scrubber)
-    termination.write(report, log)
+    termination.write(report, log, scrubber)
     out.write("\n" + "".join(f"{line}\n" for line, _ in terminal.lines(report, folder / writing.HTML_NAME)))
     return report
 

@@ -31,6 +31,7 @@ class Scrubber:
         self._weak: set[str] = set()
         self._public: set[str] = set()
         self._forms: tuple[str, ...] = ()
+        self._cores: list[str] = []
         self._grams: set[str] = set()
         self._longest = 0
         self._patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None] = (None, None)
@@ -82,6 +83,14 @@ class Scrubber:
         strong, _ = self._patterns
         return bool(strong and strong.search(text))
 
+    def holds_secret(self, text: str) -> bool:
+        """Tell the same as ``leaks``, of a text of megabytes in less time."""
+        return any(form in text for form in self._cores)
+
+    def is_public(self, text: str) -> bool:
+        """Tell whether ``text`` is registered as shown."""
+        return text in self._public
+
     def _without_pieces(self, text: str) -> str:
         pieces = [piece for cut in _CUT.finditer(text) for piece in self._pieces(text, *cut.span())]
         for start, end in reversed(pieces):
@@ -108,6 +117,7 @@ class Scrubber:
         strong = {form for value in self._strong for form in encodings(value)}
         weak = {form for value in self._weak for form in (value, urllib.parse.quote(value, safe=""))}
         self._forms = tuple(strong)
+        self._cores = _without_longer(strong)
         self._longest = max(map(len, strong), default=0)
         self._grams = {form[i : i + _PIECE] for form in strong for i in range(len(form) - _PIECE + 1)}
         self._patterns = (_alternation(strong), _alternation(weak, r"(?<![\w])(?:", r")(?![\w])"))
@@ -117,6 +127,15 @@ def _overlap(before: str, after: str) -> int:
     """Return how many characters at the end of ``before`` are the beginning of ``after``, at least six; else 0."""
     longest = min(len(before), len(after) - 1)
     return next((n for n in range(longest, _PIECE - 1, -1) if before.endswith(after[:n])), 0)
+
+
+def _without_longer(forms: set[str]) -> list[str]:
+    """Return those that hold none of the others: who finds none of them finds none at all."""
+    cores: list[str] = []
+    for form in sorted(forms, key=len):
+        if not any(core in form for core in cores):
+            cores.append(form)
+    return cores
 
 
 def _alternation(values: set[str], before: str = "(?:", after: str = ")") -> re.Pattern[str] | None:

@@ -166,7 +166,7 @@ def _write_empty(config: pytest.Config, folder: Path, configuration: models.Conf
     )
     scrubber = Scrubber()
     report = outline.report({}, "", Judge(scrubber, 0))
-    termination.write(report, options.termination_log(config))
+    termination.write(report, options.termination_log(config), scrubber)
     writing.write(report, folder, scrubber)
 
 

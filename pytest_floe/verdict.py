@@ -15,6 +15,7 @@ from pytest_floe.report.plaintext import plain
 from pytest_floe.secrets import Scrubber
 
 _LONGEST = 1000
+_LONGEST_KEY = 100
 
 
 @dataclass(frozen=True)
@@ -113,16 +114,16 @@ class Judge:
 
     def _notice(self, identity: Identity, finding: Finding) -> Notice:
         remedy = self._remedy(identity, finding)
-        return Notice(cause=finding.cause, message=self._shown(finding.message), remediation=remedy)
+        return Notice(cause=finding.cause, message=self.shown(finding.message), remediation=remedy)
 
     def _remedy(self, identity: Identity, finding: Finding) -> str:
         incomplete = finding.cause in causes.INCOMPLETE
         if identity.remedy and not finding.subject and not incomplete:
-            return self._shown(identity.remedy)
+            return self.shown(identity.remedy)
         subject = finding.subject or identity.endpoint or identity.id
         if incomplete and not finding.subject:
             subject = f"pytest --floe-env={identity.environment} --floe-check={identity.service}"
-        return self._shown(causes.remedy(finding.cause, subject))
+        return self.shown(causes.remedy(finding.cause, subject))
 
     def _result(
         self,
@@ -133,17 +134,19 @@ class Judge:
         details: Mapping[str, Any],
         duration_ms: int = 0,
     ) -> PreflightResult:
-        kept = {key: value if key in _EXEMPT else self._clean(value) for key, value in details.items()}
+        kept = {
+            plain(key, _LONGEST_KEY): value if key in _EXEMPT else self._clean(value) for key, value in details.items()
+        }
         return PreflightResult(
             service=identity.service,
             status=status,
-            message=self._shown(message),
+            message=self.shown(message),
             duration_ms=duration_ms,
             remediation=self._remedy(identity, finding) if finding else None,
             details=Details.model_validate(kept),
         )
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
         """Scrub free text, and keep what a server wrote from taking over a terminal or a page."""
         return self.scrubber.scrub(plain(self.scrubber.scrub(text), _LONGEST))
 
@@ -151,11 +154,11 @@ class Judge:
         if isinstance(value, list | tuple):
             return [self._clean(item) for item in value[:100]]
         if isinstance(value, dict):
-            return {str(key): self._clean(item) for key, item in value.items()}
+            return {plain(str(key), _LONGEST_KEY): self._clean(item) for key, item in list(value.items())[:100]}
         if isinstance(value, str):
-            return value if value == self.scrubber.scrub_data(value) else self._shown(value)
+            return plain(value, _LONGEST) if self.scrubber.is_public(value) else self.shown(value)
         plain_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-        return value if plain_number or isinstance(value, Notice | None) else self._shown(str(value))
+        return value if plain_number or isinstance(value, Notice | None) else self.shown(str(value))
 
 
 def _scope(probe: Probe) -> str:

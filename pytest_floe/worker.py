@@ -14,7 +14,7 @@ from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
-from pytest_floe.redaction import scrub_warning, shielded
+from pytest_floe.redaction import scrub_metadata, scrub_warning, shielded
 from pytest_floe.signals import on_request, stopped_by, terminable, undisturbed
 
 
@@ -31,6 +31,7 @@ class Worker:
     def pytest_sessionstart(self) -> None:
         self._cleanup.enter_context(terminable())
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
+        scrub_metadata(self.config, self.context.scrubber)  # it travels to the controller, and is told on the way
         self.context.evidence.join(self.context.report_dir)
         self.watchdog = Watchdog(**self.context.watch_orders())
         journal = WatchedJournal(self.context.evidence, self.watchdog, self.context.ends)

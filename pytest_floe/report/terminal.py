@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from pytest_floe import causes
 from pytest_floe.report.models import PreflightReport, PreflightResult
+from pytest_floe.report.plaintext import plain
 
 #: A line of text and pytest's markup for it.
 Line = tuple[str, dict[str, bool]]
 _MARKUP = {"ok": {"green": True}, "warning": {"yellow": True}, "error": {"red": True}}
 _WIDEST = 48
+_plain = partial(plain, limit=1000)
 
 
 def lines(report: PreflightReport, page: Path | str) -> Iterator[Line]:
     """Yield the summary: a line a check, its remedy below it, the verdict last with the path of the page."""
     count = len(report.expected)
-    yield f"preflight {report.environment or ''}  {count} target{'' if count == 1 else 's'}", {"bold": True}
+    yield f"preflight {_plain(report.environment or '')}  {count} target{'' if count == 1 else 's'}", {"bold": True}
     widths = [
         max((len(text) for text in column), default=0) for column in zip(*map(_cells, report.checks), strict=True)
     ]
     for check in report.checks:
         yield from _check(check, widths)
     for identity in report.scope.not_verified:
-        yield f"  {identity} was left out by --floe-check", {"yellow": True}
+        yield f"  {_plain(identity)} was left out by --floe-check", {"yellow": True}
     yield f"{verdict(report)} in {report.duration_ms / 1000:.1f} s   {page}", _verdict_markup(report)
 
 
@@ -45,8 +48,7 @@ def _plural(status: str, count: int) -> str:
 def _cells(check: PreflightResult) -> tuple[str, str, str, str]:
     details = check.details
     kind = details.kind if details.kind == details.name else f"{details.kind} {details.name}"
-    endpoint = details.endpoint if len(details.endpoint) <= _WIDEST else f"{details.endpoint[: _WIDEST - 1]}…"
-    return check.status, check.service, kind, endpoint
+    return check.status, _plain(check.service), _plain(kind), plain(details.endpoint, _WIDEST)
 
 
 def _check(check: PreflightResult, widths: list[int]) -> Iterator[Line]:
@@ -55,16 +57,16 @@ def _check(check: PreflightResult, widths: list[int]) -> Iterator[Line]:
     if check.status == "ok":
         scope = "" if details.scope == "read-write" else "  read-only"
         tries = f"  ready after {details.attempts} attempts" if details.attempts > 1 else ""
-        yield f"  {cells}  {check.duration_ms:>6,} ms  {check.message}{scope}{tries}", _MARKUP["ok"]
+        yield f"  {cells}  {check.duration_ms:>6,} ms  {_plain(check.message)}{scope}{tries}", _MARKUP["ok"]
         return
-    yield f"  {cells}  {details.cause}  {check.message}", _MARKUP[check.status]
+    yield f"  {cells}  {_plain(details.cause or '')}  {_plain(check.message)}", _MARKUP[check.status]
     if check.remediation:
         anchor = causes.CAUSES[details.cause].anchor if details.cause in causes.CAUSES else ""
-        yield f"           remedy: {check.remediation}   ({anchor})", {}
+        yield f"           remedy: {_plain(check.remediation)}   ({anchor})", {}
     for notice in details.notices:
-        yield f"           also: {notice.cause}  {notice.message}", {"yellow": True}
+        yield f"           also: {_plain(notice.cause)}  {_plain(notice.message)}", {"yellow": True}
     for name in details.left_behind:
-        yield f"           left behind: {name}", {"red": True}
+        yield f"           left behind: {_plain(name)}", {"red": True}
 
 
 def _verdict_markup(report: PreflightReport) -> dict[str, bool]:

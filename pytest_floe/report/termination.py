@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_floe.report import terminal
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.plaintext import plain
+from pytest_floe.secrets import Scrubber
 
 LIMIT = 4096  # bytes that Kubernetes keeps of a termination message
 _LONGEST = 240  # characters of a message or remedy
@@ -27,9 +28,9 @@ def begin(log: Path | None) -> None:
             return
 
 
-def write(report: PreflightReport, log: Path | None) -> None:
+def write(report: PreflightReport, log: Path | None, scrubber: Scrubber) -> None:
     """Write the summary of ``report`` to ``log``, if there is one; if that can't be written, say so and go on."""
-    say(summary(report), log)
+    say(scrubber.scrub_strong(summary(report)), log)
 
 
 def say(text: str, log: Path | None) -> None:

@@ -20,10 +20,12 @@ SENTINEL = "S3ntinel/+%40&<x>\"q'\\ü ö;=?#end"
 FLAGS = (
     *("-l", "--tb=long", "-vv", "-rA", "-o", "log_cli=true", "--log-level=debug"),
     *("-o", "log_file=run.log", "-o", "log_file_level=debug", "--junitxml=junit.xml"),
-    *("--html=page.html", "--self-contained-html", "--setup-show"),
+    *("--html=page.html", "--setup-show", "--durations=0", "--debug=trace.log", "--floe-termination-log=ended.log"),
 )
 CARELESS = """
+import logging
 import os
+import warnings
 import pytest
 
 PASSWORD = os.environ["LAB_TOKEN"]
@@ -37,12 +39,29 @@ def test_broker(probe, password, record_property):
     with probe.step("authenticate"):
         assert dsn == {"user": password}, f"cannot log in with {password}"
 
+@pytest.fixture(params=[PASSWORD])
+def broker(request, record_testsuite_property):
+    record_testsuite_property("broker", request.param)
+    warnings.warn(f"old protocol with {request.param}")
+    return request.param
+
+@pytest.mark.preflight("kafka")
+def test_with_fixture(probe, broker):
+    logging.getLogger("kafka.sdk").debug("sasl handshake with %s", broker)
+    with probe.step("authenticate"):
+        assert broker == "another"
+
 @pytest.mark.preflight("kafka")
 def test_driver(probe):
     try:
         raise ValueError(PASSWORD)
     except ValueError as error:
         raise RuntimeError(f"amqp://floe:{PASSWORD}@broker/") from error
+"""
+METADATA = """
+
+def pytest_metadata(metadata):
+    metadata["Broker"] = {"dsn": [f"amqp://floe:{os.environ['LAB_TOKEN']}@broker/"]}
 """
 
 
@@ -55,17 +74,28 @@ def careless(lab):
 
 
 @pytest.mark.parametrize(
-    "more", [("--capture=fd",), ("--capture=no",), ("--capture=tee-sys",), ("-n2",)], ids=lambda more: more[0]
+    "more",
+    [
+        ("--capture=fd",),
+        ("--capture=no", "--tb=native"),
+        ("--capture=tee-sys", "--self-contained-html", "--tb=short"),
+        ("-n2",),
+    ],
+    ids=lambda more: more[0],
 )
 def test_no_secret_is_written(careless, more):
-    result = careless.run_apart(*FLAGS, *more, LAB_TOKEN=SENTINEL)
+    with (careless.path / "conftest.py").open("a") as conftest:
+        conftest.write(METADATA)
+    result = careless.run_apart(*FLAGS, *more, LAB_TOKEN=SENTINEL, BUILD_URL=f"https://u:{SENTINEL}@ci.example/1")
 
     assert result.returncode == 1
+    assert "secrets" not in careless.checks(), "something was withheld that should have been scrubbed"
     written = careless.written() | {"stdout": result.stdout, "stderr": result.stderr}
-    assert {"junit.xml", "page.html", "run.log", "preflight-report.html"} <= {
+    assert {"junit.xml", "page.html", "run.log", "trace.log", "ended.log", "preflight.jsonl"} <= {
         path.rpartition("/")[2] for path in written
     }
-    assert [line for text in written.values() for line in text.splitlines() if _holds_secret(line)] == []
+    lines = ((path, line) for path, text in written.items() for line in text.splitlines())
+    assert [(path, line) for path, line in lines if _holds_secret(line)] == []
 
 
 def test_what_is_not_secret_stays(careless):
