@@ -15,12 +15,11 @@ from pydantic import model_validator
 from pytest_floe import Plan, Port, Probe, Secret, Settings, Url, check, setting
 
 from . import google_login, visible_tables
-from .bigquery_dataset import BigQueryDataset
+from .bigquery_dataset import SCOPE, BigQueryDataset
 from .object_storage import address
 from .scratch_table import PATTERN
 
 _GOOGLE = "https://bigquery.googleapis.com"
-_SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -94,7 +93,7 @@ def verify(settings: BigQuerySettings, probe: Probe) -> None:
     """Reach the API, get a token, plan a query, then look at the dataset, and with ``write`` fill a table in it."""
     sdk = probe.driver("google.cloud.bigquery", "bigquery")
     probe.reach_url(settings.address, settings.ca_file)
-    credentials = google_login.logged_in(settings, probe, _SCOPES)
+    credentials = google_login.logged_in(settings, probe, (SCOPE,))
     project = settings.project or getattr(credentials, "project_id", None)
     if not project:
         probe.fail(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _EXPIRES_AFTER = timedelta(hours=1)
 _TABLES_LISTED = 1000
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
+SCOPE = "https://www.googleapis.com/auth/bigquery"
+_API_DISABLED = ("accessNotConfigured", "SERVICE_DISABLED")
+_BY_POLICY = "prohibited by organization's policy"
 _PERMISSION = re.compile(r"\bbigquery\.\w+\.\w+")
 #: Reasons that say more than their HTTP status.
 _CAUSES = {
@@ -156,10 +159,21 @@ class BigQueryDataset:
             where = place or f"dataset {self.name}"
             if found != "authorize.denied":
                 return Finding(found, text, self._settings.login if code == _UNAUTHORIZED else where)
+            if hindrance := self._hindrance(reason, text):
+                return Finding("authorize.denied", text, hindrance)
             named = _PERMISSION.search(text)
             return Finding(cause, text, f"{named[0] if named else permission} on {where}")
 
         return translate
+
+    def _hindrance(self, reason: str, text: str) -> str | None:
+        """Return what is to be granted where it is no permission; None if it is one."""
+        if "insufficient authentication scopes" in text:
+            return f"the scope {SCOPE} to {self._settings.login}"
+        if reason in _API_DISABLED:
+            enable = "gcloud services enable bigquery.googleapis.com"
+            return f"the use of the BigQuery API in project {self._client.project}: {enable}"
+        return f"what the organization's policy prohibits: {text}" if _BY_POLICY in text else None
 
 
 def _reason(error: Any) -> str:

@@ -10,6 +10,7 @@ import http.client
 import json
 import secrets
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
 from google.auth.exceptions import InvalidValue
 
+CLOCK_TOLERANCE = 300.0  # seconds
 AUDIENCE = "https://oauth2.googleapis.com/token"
 #: What Google says where iat or exp do not fit its own clock.
 _OUT_OF_TIME = (
@@ -36,12 +38,19 @@ PermissionOf = Callable[[str, str, bytes], str | None]
 
 @dataclass
 class Account:
-    """A service account; ``key_file`` is what Google lets its owner download."""
+    """A service account; ``key_file`` is what Google lets its owner download.
+
+    ``refused`` maps a permission to status, reason and message of what hinders a call that needs it. ``clock_ahead`` is
+    by how many seconds the issuer's clock is ahead of the machine's. The issuer gives a ``disabled`` account no token.
+    """
 
     email: str
     public_key: str
     permissions: frozenset[str]
     key_file: dict[str, str] = field(repr=False)
+    refused: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    clock_ahead: float = 0.0
+    disabled: bool = False
 
 
 class GoogleGateway:
@@ -125,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         if needed and needed not in account.permissions:
             self._refuse(403, "forbidden", f"{account.email} does not have {needed} access to the resource.")
             return
+        if needed in account.refused:
+            self._refuse(*account.refused[needed])
+            return
         self._pass_on(body)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer  # noqa: N815 - names of http.server
@@ -133,12 +145,18 @@ class _Handler(BaseHTTPRequestHandler):
         assertion = urllib.parse.parse_qs(body.decode()).get("assertion", [""])[0]
         try:
             account = self.gateway.accounts[jwt.decode(assertion, verify=False)["iss"]]
-            jwt.decode(assertion, certs=account.public_key, audience=AUDIENCE)
+            claims = jwt.decode(assertion, certs=account.public_key, audience=AUDIENCE)
         except InvalidValue:
             self._refuse_assertion(_OUT_OF_TIME)
             return
         except (ValueError, KeyError):
             self._refuse_assertion("Invalid JWT Signature.")
+            return
+        if account.disabled:
+            self._refuse_assertion("Invalid grant: account not found")
+            return
+        if abs(time.time() + account.clock_ahead - claims["iat"]) > CLOCK_TOLERANCE:
+            self._refuse_assertion(_OUT_OF_TIME)
             return
         token = f"ya29.{secrets.token_hex(8)}"
         self.gateway.tokens[token] = account
