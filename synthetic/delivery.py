@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .streams import bits, chance
+from .streams import bits, chance, positions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .quality import DataQuality
-    from .streams import Ints, Mask, Streams
+    from .streams import Entry, Ints, Mask, Streams
 
 _DISTANCE_BITS = 6
 REACH = 2 * ((1 << _DISTANCE_BITS) - 1)
@@ -27,30 +29,48 @@ REACH = 2 * ((1 << _DISTANCE_BITS) - 1)
 class Deliveries:
     """Rows in the order they are delivered.
 
-    `source` indexes the candidate rows, `origin` is their place in the clean order, `place` where in it the delivery
-    happens; `again` marks duplicates.
+    `source` indexes the candidate rows; None if each is delivered once, as it stands. `origin` is their place in the
+    clean order, `place`, ascending, where in it the delivery happens; `again` marks duplicates, None if there are none.
     """
 
-    source: Ints
+    source: Ints | None
     origin: Ints
     place: Ints
-    again: Mask
-
-    @property
-    def displaced(self) -> Mask:
-        """First deliveries after their place."""
-        return (self.place > self.origin) & ~self.again
+    again: Mask | None = None
 
     @classmethod
     def in_order(cls, places: Ints) -> Deliveries:
         """Every candidate row once, at its place."""
+        if (places[1:] >= places[:-1]).all():
+            return cls(None, places, places)
         order = np.argsort(places, kind="stable")
-        return cls(order, places[order], places[order], np.zeros(len(places), dtype=np.bool_))
+        return cls(order, places[order], places[order])
+
+    def of(self, values: NDArray[Entry]) -> NDArray[Entry]:
+        """The candidates' values, row by row as delivered."""
+        return values if self.source is None else values[self.source]
+
+    @property
+    def repeated(self) -> NDArray[np.intp]:
+        """Where duplicates are delivered."""
+        return _NOWHERE if self.again is None else positions(self.again)
+
+    @property
+    def displaced(self) -> NDArray[np.intp]:
+        """Where first deliveries happen after their place."""
+        return _NOWHERE if self.again is None else positions((self.place > self.origin) & ~self.again)
 
     def within(self, first: int, end: int) -> Deliveries:
         """Those that happen at places first to end - 1."""
-        chosen = np.flatnonzero((self.place >= first) & (self.place < end))
-        return Deliveries(self.source[chosen], self.origin[chosen], self.place[chosen], self.again[chosen])
+        low, high = np.searchsorted(self.place, (first, end))
+        if (low, high) == (0, len(self.place)):
+            return self
+        source = np.arange(len(self.place)) if self.source is None else self.source
+        again = None if self.again is None else self.again[low:high]
+        return Deliveries(source[low:high], self.origin[low:high], self.place[low:high], again)
+
+
+_NOWHERE: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
 
 
 def schedule_deliveries(
@@ -60,7 +80,7 @@ def schedule_deliveries(
     if quality.keeps_order:
         return Deliveries.in_order(places)
     first = np.minimum(places + _displacement(streams, quality, entity, rows), last_place)
-    repeated = np.flatnonzero(chosen(streams, f"{entity}.duplicate", quality.duplicate_rate, rows))
+    repeated = chosen(streams, f"{entity}.duplicate", quality.duplicate_rate, rows)
     distance = bits(streams[f"{entity}.duplicate.distance"].at(rows[repeated]), 0, _DISTANCE_BITS)
     second = np.minimum(first[repeated] + distance, last_place)
     source = np.concatenate((np.arange(len(rows)), repeated))
@@ -72,15 +92,13 @@ def schedule_deliveries(
 
 def _displacement(streams: Streams, quality: DataQuality, entity: str, rows: Ints) -> Ints:
     """Places each row is delivered late: 1 to 63, or 0."""
-    moved = np.flatnonzero(chosen(streams, f"{entity}.out_of_order", quality.out_of_order_rate, rows))
+    moved = chosen(streams, f"{entity}.out_of_order", quality.out_of_order_rate, rows)
     displacement = np.zeros(len(rows), dtype=np.int64)
     words = streams[f"{entity}.out_of_order.distance"].at(rows[moved])
     displacement[moved] = 1 + bits(words, 0, 16) * (REACH // 2) // (1 << 16)
     return displacement
 
 
-def chosen(streams: Streams, name: str, rate: float, rows: Ints) -> Mask:
-    """Which of the rows, ascending, a defect's own stream chooses at a rate."""
-    if rate <= 0:
-        return np.zeros(len(rows), dtype=np.bool_)
-    return chance(streams[name].at(rows), rate)
+def chosen(streams: Streams, name: str, rate: float, rows: Ints) -> NDArray[np.intp]:
+    """Which of the rows, ascending, a defect's own stream chooses at a rate: their positions."""
+    return _NOWHERE if rate <= 0 else positions(chance(streams[name].at(rows), rate))

@@ -7,6 +7,7 @@ from whichever side it is approached.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -58,6 +59,7 @@ class Demand:
         self._weights = np.roll(weights, -((self._first_hour + _EPOCH_HOUR_OF_WEEK) % WEEK_HOURS))
         self._sums = np.concatenate(([0], np.cumsum(self._weights)))
         self._week = int(self._sums[-1])
+        self._hours = lru_cache(maxsize=8)(self._hours_between)
         self._steps: list[tuple[int, int]] = list(zip(self._weights.tolist(), self._sums.tolist(), strict=False))
 
     @property
@@ -75,13 +77,17 @@ class Demand:
 
     def instants(self, amounts: Floats, begin: int, end: int) -> Ints:
         """The instants in [begin, end) at which the given weight-hours are reached."""
+        starts, edges, weights = self._hours(begin, end)
+        step = edges.searchsorted(amounts, side="right") - 1
+        np.minimum(np.maximum(step, 0, out=step), len(starts) - 2, out=step)
+        passed = (amounts - edges[step]) / weights[step]
+        instants: Ints = starts[step] + (passed * HOUR).astype(np.int64)
+        return np.minimum(np.maximum(instants, begin, out=instants), end - 1, out=instants)
+
+    def _hours_between(self, begin: int, end: int) -> tuple[Ints, Floats, Ints]:
+        """The hours that cover [begin, end), and the one behind: start, demand until then, demand during it."""
         hours = np.arange((begin // HOUR) - self._first_hour, -(-end // HOUR) - self._first_hour + 1)
-        edges = self._until_hour(hours).astype(np.float64)
-        step = np.searchsorted(edges, amounts, side="right") - 1
-        np.clip(step, 0, len(hours) - 2, out=step)
-        passed = (amounts - edges[step]) / self._weight(hours)[step]
-        instants: Ints = (self._first_hour + hours[step]) * HOUR + (passed * HOUR).astype(np.int64)
-        return np.clip(instants, begin, end - 1, out=instants)
+        return (self._first_hour + hours) * HOUR, self._until_hour(hours).astype(np.float64), self._weight(hours)
 
     def _weight(self, hours: Ints) -> Ints:
         week, hour = np.divmod(hours, WEEK_HOURS)

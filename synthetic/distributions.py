@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from functools import cache
 from math import exp, log
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .streams import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,8 @@ def weighted(weights: Mapping[int, int], size_bits: int) -> Ints:
 
 def lognormal(median: float, sigma: float) -> Callable[[float], float]:
     """The quantile function of a log-normal distribution; `sigma` is that of the logarithm."""
+    from statistics import NormalDist  # noqa: PLC0415 - needed once a table is made, not to import this package
+
     normal = NormalDist(log(median), sigma)
     return lambda p: exp(normal.inv_cdf(p))
 
@@ -109,8 +112,7 @@ def deal_baskets(words: NDArray[np.uint64]) -> NDArray[np.intp]:
     """
     low = np.uint64(ORDERS_PER_DEAL - 1)
     shuffled = np.sort((words & ~low) | np.arange(ORDERS_PER_DEAL, dtype=np.uint64), axis=1) & low
-    sizes: NDArray[np.intp] = _BASKETS[shuffled.astype(np.intp)]
-    return sizes
+    return look_up(_BASKETS, shuffled.astype(np.intp))
 
 
 QUANTITIES = weighted({1: 176, 2: 46, 3: 16, 4: 9, 5: 4, 6: 3, 8: 1, 10: 1}, 8)

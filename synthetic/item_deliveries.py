@@ -9,6 +9,7 @@ import numpy as np
 
 from .delivery import Deliveries, schedule_deliveries
 from .order_items import first_item
+from .streams import positions
 
 if TYPE_CHECKING:
     from .lateness import Late, Lateness
@@ -24,12 +25,13 @@ class ItemPlan:
     """The items of one slice.
 
     Places count the batch's clean items from 0; those that arrive late take the places behind them. `on_time` are
-    positions among the candidates' items, `deliveries` refer to the late ones followed by those on time.
+    positions among the candidates' items, None if none is withheld; `deliveries` refer to the late ones followed by
+    those on time.
     """
 
     baskets: Baskets
     first_item_of_batch: int
-    on_time: Ints
+    on_time: Ints | None
     withheld: Late
     deliveries: Deliveries
 
@@ -46,9 +48,14 @@ def plan_items(
     """Plan a slice, given the items of all orders it may deliver from, and the rows that arrive with it."""
     base, end = first_item(streams, piece.window.first_row), first_item(streams, piece.window.end_row)
     withheld = lateness.withheld(piece.window, baskets)
-    on_time = _all_but(withheld.items - baskets.starts[0], int(baskets.starts[-1] - baskets.starts[0]))
-    rows = np.concatenate((arrivals, on_time + baskets.starts[0]))
-    places = np.concatenate((end - base + np.arange(len(arrivals)), rows[len(arrivals) :] - base))
+    rows = baskets.item_rows
+    on_time = _all_but(withheld.items - rows[0], len(rows)) if len(withheld.items) else None
+    if on_time is not None:
+        rows = rows[on_time]
+    places = rows - base
+    if len(arrivals):
+        rows = np.concatenate((arrivals, rows))
+        places = np.concatenate((end - base + np.arange(len(arrivals)), places))
     last = end - base + len(arrivals) - 1
     deliveries = schedule_deliveries(streams, quality, "order_items", rows, places, last)
     first_place = first_item(streams, piece.first) - base
@@ -60,4 +67,4 @@ def plan_items(
 def _all_but(left_out: Ints, count: int) -> Ints:
     kept = np.ones(count, dtype=np.bool_)
     kept[left_out] = False
-    return np.flatnonzero(kept)
+    return positions(kept)

@@ -18,7 +18,7 @@ import numpy as np
 
 from .order_items import make_baskets
 from .orders import placed_at
-from .streams import bits, chance
+from .streams import bits, chance, positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ class Lateness:
             return Late.none()
         rows = baskets.item_rows
         words = self._streams["order_items.late"].at(rows)
-        chosen = np.flatnonzero(chance(words, self._rate))
+        chosen = positions(chance(words, self._rate))
         orders = np.searchsorted(baskets.starts, rows[chosen], side="right") - 1 + baskets.first
         targets = np.array([self._target(lane, window.number) for lane in range(len(_BLOCKS))])
         lanes = _LANE[bits(words[chosen], 0, _LANE_BITS)]

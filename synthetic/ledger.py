@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from .arrays import as_text, choice, numbers, repeated
 from .schemas import EMPTY, ENTITIES, SCHEMAS
+from .streams import positions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ class Notes:
 
     def add_changes(self, kind: str, column: str, changed: Mask, before: pa.Array) -> None:
         """Note the rows where a column has changed, given all its values before."""
-        at = np.flatnonzero(changed)
+        at = positions(changed)
         self.add(kind, column, at, before.take(numbers(at)))
 
 
@@ -82,33 +83,65 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A table as delivered: position of its first row in the batch's table; key and anchor of each row."""
+    """A table as delivered: position of its first row in the batch's table, and the key of each row.
+
+    `anchors` gives those of some rows: few rows are spoiled, and anchors take work to find.
+    """
 
     batch: int
     deliveries: Deliveries
     position: int
     keys: pa.Array
-    anchors: Ints
+    anchors: Callable[[NDArray[np.intp]], Ints]
 
     def entries(self, notes: Notes) -> list[Entries]:
         """The ledger of one table, duplicates of spoiled rows included."""
-        found = [self._spoiled(notes.entity, note) for note in notes.taken]
-        again, displaced = np.flatnonzero(self.deliveries.again), np.flatnonzero(self.deliveries.displaced)
-        found.append(self._lines(notes.entity, "duplicate", None, again, None))
-        origins = as_text(numbers(self.deliveries.origin[displaced]))
-        found.append(self._lines(notes.entity, "out_of_order", None, displaced, origins))
-        return [entries for entries in found if len(entries)]
+        found = [self._spoiled(note) for note in notes.taken]
+        again, displaced = self.deliveries.repeated, self.deliveries.displaced
+        found.append(_Line("duplicate", None, again, None))
+        if len(displaced):
+            found.append(_Line("out_of_order", None, displaced, as_text(numbers(self.deliveries.origin[displaced]))))
+        return self._placed(notes.entity, [line for line in found if len(line.rows)])
 
-    def _spoiled(self, entity: str, note: Note) -> Entries:
+    def _spoiled(self, note: Note) -> _Line:
+        rows, rank = self._where(note.at)
+        original = None if note.original is None else as_text(note.original.take(numbers(rank)))
+        return _Line(note.kind, note.column, rows, original)
+
+    def _where(self, candidates: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The rows that some candidates, ascending, are delivered as, and which of them each is."""
         source = self.deliveries.source
-        rank = np.minimum(np.searchsorted(note.at, source), len(note.at) - 1)
-        rows = np.flatnonzero(note.at[rank] == source)
-        original = None if note.original is None else as_text(note.original.take(numbers(rank[rows])))
-        return self._lines(entity, note.kind, note.column, rows, original)
+        if source is None:
+            return candidates, np.arange(len(candidates))
+        rank = np.minimum(candidates.searchsorted(source), len(candidates) - 1)
+        rows = positions(candidates[rank] == source)
+        return rows, rank[rows]
 
-    def _lines(self, entity: str, kind: str, column: str | None, rows: Ints, original: pa.Array | None) -> Entries:
-        keys = self.keys.take(numbers(rows)) if len(rows) else None
-        return Entries(entity, self.batch, kind, column, self.anchors[rows], self.position + rows, keys, original)
+    def _placed(self, entity: str, lines: list[_Line]) -> list[Entries]:
+        """Keys and anchors of all lines are looked up together: each look-up costs as much as hundreds of rows."""
+        if not lines:
+            return []
+        rows = np.concatenate([line.rows for line in lines])
+        keys, anchors = self.keys.take(numbers(rows)), self.anchors(rows)
+        entries, first = [], 0
+        for line in lines:
+            part = slice(first, first + len(line.rows))
+            first = part.stop
+            at = self.position + line.rows
+            entries.append(
+                Entries(entity, self.batch, line.kind, line.column, anchors[part], at, keys[part], line.original)
+            )
+        return entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One kind of defect in one column, at some delivered rows, with what stood there."""
+
+    kind: str
+    column: str | None
+    rows: NDArray[np.intp]
+    original: pa.Array | None
 
 
 _NO_ROW = np.array([-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from .distributions import (
     zipf_span,
 )
 from .growth import PRODUCTS
-from .streams import bits, uniform
+from .streams import bits, look_up, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,9 +47,9 @@ class Baskets:
         return np.arange(self.starts[0], self.starts[-1])
 
     @property
-    def order_rows(self) -> Ints:
-        """The order of each item."""
-        return np.repeat(np.arange(self.first, self.first + len(self.starts) - 1), self.sizes)
+    def orders(self) -> NDArray[np.intp]:
+        """The order of each item, counted from the first."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
 
 
 def make_baskets(streams: Streams, first: int, end: int) -> Baskets:
@@ -61,6 +62,7 @@ def make_baskets(streams: Streams, first: int, end: int) -> Baskets:
     return Baskets(first, starts[skipped : skipped + end - first + 1])
 
 
+@lru_cache(maxsize=256)
 def first_item(streams: Streams, order_row: int) -> int:
     """The first item row of an order, which is also the number of items before it."""
     return int(make_baskets(streams, order_row, order_row).starts[0])
@@ -81,22 +83,24 @@ class Items:
         return Items(*(getattr(self, name)[lines] for name in self.__slots__))
 
 
-def make_items(streams: Streams, pools: Pools, item_rows: Ints, order_rows: Ints) -> Items:
-    """The given items, in ascending order, of the given orders."""
+def make_items(streams: Streams, pools: Pools, item_rows: Ints, order_rows: Ints, orders: NDArray[np.integer]) -> Items:
+    """The given items of the given orders, both in ascending order; `orders` is each item's position among them."""
     words = streams["order_items.line"].at(item_rows)
     known = PRODUCTS.known_each(order_rows)
-    products = zipf_rank(uniform(words), zipf_span(known), known)
+    products = zipf_rank(uniform(words), look_up(zipf_span(known), orders), look_up(known, orders))
     catalogue = pools.catalogue(int(known[-1]) if len(known) else PRODUCTS.initial)
-    unit_price = (catalogue.prices[products] * PRICE_PER_MILLE[_pick(words, 0)] + 500) // 1000
-    quantity = QUANTITIES[_pick(words, 1)]
+    per_mille, quantity, percent = (
+        look_up(table, bits(words, i * _PICK_BITS, _PICK_BITS))
+        for i, table in enumerate((PRICE_PER_MILLE, QUANTITIES, DISCOUNT_PERCENT))
+    )
+    unit_price = (look_up(catalogue.prices, products) * per_mille + 500) // 1000
     gross = quantity * unit_price
-    discount = (gross * DISCOUNT_PERCENT[_pick(words, 2)] + 50) // 100
+    discount = (gross * percent + 50) // 100
     return Items(products, quantity, unit_price, discount, gross - discount)
 
 
-def _pick(words: NDArray[np.uint64], table: int) -> NDArray[np.intp]:
-    """Eight of the lowest 24 bits; the product is settled by the uppermost 30."""
-    return bits(words, table * 8, 8)
+_PICK_BITS = 8
+"""Three picks take the lowest 24 bits of a word; the product is settled by the uppermost 30."""
 
 
 def totals(subtotals: Ints, baskets: Baskets) -> Ints:

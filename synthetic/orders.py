@@ -18,7 +18,7 @@ from .distributions import (
 from .growth import CUSTOMERS
 from .regions import resident, residents
 from .schedules import REGION_BITS
-from .streams import bits, uniform
+from .streams import bits, look_up, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Lives:
         """From one word each."""
         delays = (payment_delays(), shipping_delays(), delivery_delays())
         paid, shipped, delivered = (
-            table[bits(words, i * QUANTILE_BITS, QUANTILE_BITS)] for i, table in enumerate(delays)
+            look_up(table, bits(words, i * QUANTILE_BITS, QUANTILE_BITS)) for i, table in enumerate(delays)
         )
         cancelled = bits(words, 64 - _CANCELLED_BITS, _CANCELLED_BITS) < _CANCELLED_BELOW
         return cls(paid, shipped, delivered, cancelled)
@@ -85,6 +85,11 @@ class Orders:
     customers: Ints
     placed: Ints
     lives: Lives
+
+    @property
+    def rows(self) -> Ints:
+        """Their rows."""
+        return np.arange(self.first, self.first + len(self.placed))
 
 
 def make_orders(streams: Streams, schedule: Schedule, window: Window, first: int, end: int) -> Orders:

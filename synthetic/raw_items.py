@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .arrays import Coded, instants, money, numbers, uuids
+from .arrays import Coded, Money, instants, money, numbers, uuids
 from .delivery import chosen
 from .growth import PRODUCTS
 from .ledger import Notes
@@ -62,9 +62,9 @@ class ItemSpoiler:
         items = np.concatenate([s.late.items for s in sent])
         orders = np.concatenate([s.late.orders for s in sent])
         placed = np.concatenate([s.placed for s in sent])
-        values = make_items(self._streams, self._pools, items, orders)
-        known, order = np.unique(orders, return_inverse=True)
-        order_ids = uuid_text(self._streams["orders.id"].at(known, 2))
+        order_rows, order = np.unique(orders, return_inverse=True)
+        values = make_items(self._streams, self._pools, items, order_rows, order)
+        order_ids = uuid_text(self._streams["orders.id"].at(order_rows, 2))
         due = tuple((s.window, len(s.late.items)) for s in sent)
         return Arrivals(Lines(items, order, placed, values), order_ids, due)
 
@@ -75,18 +75,19 @@ class ItemSpoiler:
         return RawItems(lines, keys, order_ids, products, self._has_discount(lines, notes))
 
     def _has_discount(self, lines: Lines, notes: Notes) -> Mask | None:
-        if not self._quality.null_rate:
+        at = chosen(self._streams, "order_items.null.discount", self._quality.null_rate, lines.rows)
+        if not len(at):
             return None
-        missing = chosen(self._streams, "order_items.null.discount", self._quality.null_rate, lines.rows)
-        at = np.flatnonzero(missing)
         notes.add("null", "discount", at, money(lines.values.discount[at]))
-        return ~missing
+        present = np.ones(len(lines.rows), dtype=np.bool_)
+        present[at] = False
+        return present
 
     def _products(self, lines: Lines, newest_order: int, notes: Notes) -> Coded:
         """Products by key; orphans get keys of their own."""
         catalogue = self._pools.catalogue(PRODUCTS.known(max(newest_order, 0))).ids
         products = lines.values.products
-        orphans = np.flatnonzero(chosen(self._streams, "order_items.orphan", self._quality.orphan_rate, lines.rows))
+        orphans = chosen(self._streams, "order_items.orphan", self._quality.orphan_rate, lines.rows)
         if not len(orphans):
             return Coded(products, uuids(catalogue))
         notes.add("orphan", "product_id", orphans, uuids(catalogue[products[orphans]]))
@@ -106,18 +107,18 @@ class RawItems:
     products: Coded
     has_discount: Mask | None
 
-    def delivered(self, deliveries: Deliveries) -> dict[str, pa.Array | Coded]:
+    def delivered(self, deliveries: Deliveries) -> dict[str, pa.Array | Coded | Money]:
         """The data model's columns and `updated_at`, in the order of delivery."""
-        source = deliveries.source
-        lines, has_discount = self.lines.taking(source), self.has_discount
+        lines = self.lines if deliveries.source is None else self.lines.taking(deliveries.source)
+        present = None if self.has_discount is None else deliveries.of(self.has_discount)
         return {
-            "order_item_id": uuids(self.keys[source]),
+            "order_item_id": uuids(deliveries.of(self.keys)),
             "order_id": Coded(lines.order, uuids(self.order_ids)),
-            "product_id": Coded(self.products.codes[source], self.products.words),
+            "product_id": Coded(deliveries.of(self.products.codes), self.products.words),
             "quantity": numbers(lines.values.quantity.astype(np.int32)),
-            "unit_price": money(lines.values.unit_price),
-            "discount": money(lines.values.discount, None if has_discount is None else has_discount[source]),
-            "subtotal": money(lines.values.subtotal),
+            "unit_price": Money(lines.values.unit_price),
+            "discount": Money(lines.values.discount, present),
+            "subtotal": Money(lines.values.subtotal),
             "updated_at": instants(lines.placed),
         }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Coded, choice, instants, money, uuids
+from .arrays import Coded, Money, choice, instants, uuids
 from .delivery import chosen
 from .ledger import Notes
 from .orders import CANCELLED, DELIVERED, PROCESSING, SHIPPED, Snapshot
@@ -48,49 +48,59 @@ class OrderSpoiler:
     def __init__(self, streams: Streams, quality: DataQuality, pools: Pools) -> None:
         self._streams, self._quality, self._pools = streams, quality, pools
 
-    def spoil(self, clean: Orders, total: Ints, window: Window) -> tuple[RawOrders, Notes]:
-        """Spoil values; `total` is in cents."""
+    def spoil(self, clean: Orders, keys: Cells, total: Ints, window: Window) -> tuple[RawOrders, Notes]:
+        """Spoil the values of orders with these keys; `total` is in cents."""
         notes = Notes("orders")
-        rows = np.arange(clean.first, clean.first + len(clean.placed))
+        rows = clean.rows
         placed = self._late(rows, clean.placed, window)
         now = clean.lives.as_of(placed, window.end)
         if placed is not clean.placed:
             _note_late(notes, clean, placed, now, window.end)
         customers = self._orphaned(rows, clean.customers, notes)
         now = self._unshipped(rows, now, notes)
-        keys = uuid_text(self._streams["orders.id"].words(clean.first, len(rows), 2))
         return RawOrders(rows, keys, customers, total, placed, now), notes
 
     def _late(self, rows: Ints, placed: Ints, window: Window) -> Ints:
         """Move orders to before the window."""
-        if self._quality.late_arrival_rate <= 0:
-            return placed
         late = chosen(self._streams, "orders.late", self._quality.late_arrival_rate, rows)
-        before = uniform(self._streams["orders.late.by"].at(rows)) * self._quality.max_late
-        return np.where(late, window.begin - 1 - before.astype(np.int64), placed)
+        if not len(late):
+            return placed
+        before = uniform(self._streams["orders.late.by"].at(rows[late])) * self._quality.max_late
+        moved = placed.copy()
+        moved[late] = window.begin - 1 - before.astype(np.int64)
+        return moved
 
     def _orphaned(self, rows: Ints, customers: Ints, notes: Notes) -> Words:
-        keys = self._pools.customer_keys(int(customers.max(initial=0)) + 1)[customers]
-        orphans = np.flatnonzero(chosen(self._streams, "orders.orphan", self._quality.orphan_rate, rows))
+        known = self._pools.customer_keys(int(customers.max(initial=0)) + 1)
+        keys = known.take(customers, axis=0, mode="wrap")
+        orphans = chosen(self._streams, "orders.orphan", self._quality.orphan_rate, rows)
+        if not len(orphans):
+            return keys
         notes.add("orphan", "customer_id", orphans, uuids(uuid_text(keys[orphans])))
         keys[orphans] = self._streams["orders.orphan.key"].at(rows[orphans], 2)
         return keys
 
     def _unshipped(self, rows: Ints, now: Snapshot, notes: Notes) -> Snapshot:
-        missing = now.is_shipped & chosen(self._streams, "orders.null.shipped_date", self._quality.null_rate, rows)
-        at = np.flatnonzero(missing)
+        at = chosen(self._streams, "orders.null.shipped_date", self._quality.null_rate, rows)
+        at = at[now.is_shipped[at]]
+        if not len(at):
+            return now
         notes.add("null", "shipped_date", at, instants(now.shipped[at]))
-        return replace(now, is_shipped=now.is_shipped & ~missing)
+        is_shipped = now.is_shipped.copy()
+        is_shipped[at] = False
+        return replace(now, is_shipped=is_shipped)
 
     def deliver(self, raw: RawOrders, deliveries: Deliveries, window: Window) -> RawOrders:
         """The rows in the order they are delivered; a second delivery is later, and perhaps a step further."""
-        source = deliveries.source
-        again = np.flatnonzero(deliveries.again)
-        now = Snapshot(*(getattr(raw.now, name)[source] for name in Snapshot.__slots__))
-        rows = raw.rows[source]
-        order = np.argsort(rows[again], kind="stable")
-        _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
-        return RawOrders(rows, raw.keys[source], raw.customers[source], raw.total[source], raw.placed[source], now)
+        if deliveries.source is None:
+            return raw
+        now = Snapshot(*(deliveries.of(getattr(raw.now, name)) for name in Snapshot.__slots__))
+        rows, again = deliveries.of(raw.rows), deliveries.repeated
+        if len(again):
+            order = np.argsort(rows[again], kind="stable")
+            _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
+        keys, customers, total, placed = map(deliveries.of, (raw.keys, raw.customers, raw.total, raw.placed))
+        return RawOrders(rows, keys, customers, total, placed, now)
 
 
 def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.intp], end: int) -> None:
@@ -117,13 +127,13 @@ def _note_late(notes: Notes, clean: Orders, placed: Ints, now: Snapshot, end: in
     notes.add_changes("late", "updated_at", before.updated != now.updated, instants(before.updated))
 
 
-def order_columns(raw: RawOrders) -> dict[str, pa.Array | Coded]:
+def order_columns(raw: RawOrders) -> dict[str, pa.Array | Coded | Money]:
     """The data model's columns and `updated_at`."""
     return {
         "order_id": uuids(raw.keys),
         "customer_id": uuids(uuid_text(raw.customers)),
         "status": choice(raw.now.status, STATUSES),
-        "total_amount": money(raw.total),
+        "total_amount": Money(raw.total),
         "order_date": instants(raw.placed),
         "shipped_date": instants(raw.now.shipped, raw.now.is_shipped),
         "updated_at": instants(raw.now.updated),

@@ -18,7 +18,7 @@ import numpy as np
 from .demand import WEEK_HOURS, Demand, regional_weights, world_weights
 from .distributions import DAY, HOUR
 from .regions import REGIONS, SHARES
-from .streams import uniform
+from .streams import look_up, positions, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +48,10 @@ class Window:
     def orders(self) -> int:
         """How many orders, before duplicates."""
         return self.end_row - self.first_row
+
+    def place_of(self, rows: Ints) -> Ints:
+        """The orders' positions in the batch, from 0; those of earlier batches count as the first."""
+        return np.maximum(rows, self.first_row) - self.first_row
 
 
 class Schedule(Protocol):
@@ -85,7 +89,7 @@ class EvenSchedule:
         return Window(number, first, first + self._orders, begin, begin + self.longest_span)
 
     def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
-        regions = _steady_mix()[picks]
+        regions = look_up(_steady_mix(), picks)
         return self._instants(window, _jittered(rows, self._jitter) - window.first_row, regions), regions
 
     def not_after(self, window: Window, rows: Ints, regions: Regions | None) -> Ints:
@@ -98,7 +102,7 @@ class EvenSchedule:
     def _instants(self, window: Window, places: Floats, regions: Regions) -> Ints:
         instants = np.empty(len(places), dtype=np.int64)
         for region, demand in enumerate(self._demands):
-            of_region = np.flatnonzero(regions == region)
+            of_region = positions(regions == region)
             if len(of_region):
                 instants[of_region] = self._within(window, places[of_region], demand)
         return instants

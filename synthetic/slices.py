@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .arrays import Coded, as_text, instants, numbers, uuids, without
+from .arrays import as_text, instants, numbers, uuids, without
 from .customers import customer_columns
 from .delivery import REACH, Deliveries, chosen, schedule_deliveries
 from .drift import drift_of, drifted, note_drift
@@ -16,18 +16,20 @@ from .growth import CUSTOMERS, PRODUCTS
 from .item_deliveries import ItemPlan, plan_items
 from .lateness import Lateness
 from .ledger import Delivered, Entries, Notes, ledger
-from .order_items import Baskets, Items, make_baskets, make_items, totals
+from .order_items import Baskets, make_baskets, make_items, totals
 from .orders import make_orders
 from .products import product_columns
 from .raw_items import ItemSpoiler, Lines, joined, note_arrivals
 from .raw_orders import OrderSpoiler, order_columns
 from .schemas import EMPTY, ENTITIES, SCHEMAS, TABLES
+from .streams import look_up
 from .tables import Tables
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from .arrays import Coded, Money
     from .orders import Orders
     from .pools import Pools
     from .quality import DataQuality
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from .uuids import Cells
 
 
-Columns = dict[str, "pa.Array | Coded"]
+Columns = dict[str, "pa.Array | Coded | Money"]
 _NO_ROWS: Ints = np.zeros(0, dtype=np.int64)
 _COUNTED_AT_ONCE = 1 << 18
 
@@ -77,11 +79,12 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Clean orders a slice may deliver, with all their items."""
+    """Clean orders a slice may deliver, with their keys and all their items."""
 
     orders: Orders
+    keys: Cells
     baskets: Baskets
-    items: Items
+    lines: Lines
 
 
 class Maker:
@@ -131,10 +134,14 @@ class Maker:
     def _candidates(self, piece: Slice) -> _Candidates:
         first = self._first_candidate(piece)
         baskets = make_baskets(self._streams, first, piece.end)
+        orders = make_orders(self._streams, self._schedule, piece.window, first, piece.end)
+        order, rows = baskets.orders, baskets.item_rows
+        items = make_items(self._streams, self._pools, rows, orders.rows, order)
         return _Candidates(
-            make_orders(self._streams, self._schedule, piece.window, first, piece.end),
+            orders,
+            uuid_text(self._streams["orders.id"].words(first, piece.end - first, 2)),
             baskets,
-            make_items(self._streams, self._pools, baskets.item_rows, baskets.order_rows),
+            Lines(rows, order, look_up(orders.placed, order), items),
         )
 
     def _customers(self, piece: Slice) -> tuple[Columns, list[Entries]]:
@@ -142,15 +149,17 @@ class Maker:
         earliest, _ = CUSTOMERS.between(piece.window.first_row, piece.end, opening=piece.window.number == 0)
         columns = customer_columns(self._streams, self._schedule, piece.window, first, end)
         rows = np.arange(first, end)
-        missing = chosen(self._streams, "customers.null.email", self._quality.null_rate, rows)
-        at = np.flatnonzero(missing)
+        at = chosen(self._streams, "customers.null.email", self._quality.null_rate, rows)
         notes = Notes("customers")
-        notes.add("null", "email", at, columns["email"].take(numbers(at)))
         if len(at):
-            columns["email"] = without(columns["email"], missing)
-        joined_with = np.maximum(CUSTOMERS.first_order(rows), piece.window.first_row) - piece.window.first_row
+            notes.add("null", "email", at, columns["email"].take(numbers(at)))
+            columns["email"] = without(columns["email"], at)
         delivered = Delivered(
-            piece.window.number, Deliveries.in_order(rows), first - earliest, columns["customer_id"], joined_with
+            piece.window.number,
+            Deliveries.in_order(rows),
+            first - earliest,
+            columns["customer_id"],
+            lambda at: piece.window.place_of(CUSTOMERS.first_order(rows[at])),
         )
         return columns, delivered.entries(notes)
 
@@ -159,11 +168,13 @@ class Maker:
         return product_columns(self._streams, self._schedule, piece.window, first, end)
 
     def _orders(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, list[Entries]]:
-        amounts = totals(candidates.items.subtotal, candidates.baskets)
-        raw, notes = self._order_spoiler.spoil(candidates.orders, amounts, piece.window)
+        amounts = totals(candidates.lines.values.subtotal, candidates.baskets)
+        raw, notes = self._order_spoiler.spoil(candidates.orders, candidates.keys, amounts, piece.window)
         deliveries = self._order_deliveries(piece)
         columns = order_columns(self._order_spoiler.deliver(raw, deliveries, piece.window))
-        delivered = Delivered(piece.window.number, deliveries, before, columns["order_id"], deliveries.place)
+        delivered = Delivered(
+            piece.window.number, deliveries, before, columns["order_id"], lambda at: deliveries.place[at]
+        )
         return columns, delivered.entries(notes)
 
     def _order_deliveries(self, piece: Slice) -> Deliveries:
@@ -178,23 +189,20 @@ class Maker:
         sent = self._lateness.arriving(piece.window) if piece.is_last else []
         arrivals = self._item_spoiler.arrivals(sent)
         plan = self._item_plan(piece, candidates.baskets, arrivals.lines.rows if arrivals else _NO_ROWS)
-        lines, order_ids = joined(self._own_lines(candidates, plan), arrivals, self._order_ids(candidates.orders))
+        own = candidates.lines if plan.on_time is None else candidates.lines.taking(plan.on_time)
+        lines, order_ids = joined(own, arrivals, candidates.keys)
         notes = Notes("order_items")
         note_arrivals(notes, arrivals)
         spoiled = self._item_spoiler.spoil(lines, order_ids, piece.end - 1, notes)
         columns = spoiled.delivered(plan.deliveries)
-        anchors = plan.orders_at(plan.deliveries.place, piece.window)
-        delivered = Delivered(piece.window.number, plan.deliveries, before, columns["order_item_id"], anchors)
+        delivered = Delivered(
+            piece.window.number,
+            plan.deliveries,
+            before,
+            columns["order_item_id"],
+            lambda at: plan.orders_at(plan.deliveries.place[at], piece.window),
+        )
         return columns, [*delivered.entries(notes), *self._withheld(piece, plan)]
-
-    def _own_lines(self, candidates: _Candidates, plan: ItemPlan) -> Lines:
-        baskets, orders = candidates.baskets, candidates.orders
-        order = np.repeat(np.arange(len(orders.placed)), baskets.sizes)
-        every = Lines(baskets.item_rows, order, orders.placed[order], candidates.items)
-        return every.taking(plan.on_time) if len(plan.withheld.items) else every
-
-    def _order_ids(self, orders: Orders) -> Cells:
-        return uuid_text(self._streams["orders.id"].words(orders.first, len(orders.placed), 2))
 
     def _item_plan(self, piece: Slice, baskets: Baskets, arrivals: Ints) -> ItemPlan:
         return plan_items(self._streams, self._quality, self._lateness, piece, baskets, arrivals)
@@ -222,9 +230,12 @@ class Maker:
 
 def _table(name: str, columns: Columns, window: Window, *, encoded: bool) -> pa.Table:
     """Columns in the schema's order, with the technical ones."""
-    arrays = [column.array(encoded=encoded) if isinstance(column, Coded) else column for column in columns.values()]
+    arrays = [c if isinstance(c, pa.Array) else c.array(encoded=encoded) for c in columns.values()]
     rows = len(arrays[0])
     arrays += [numbers(np.full(rows, window.number)), instants(np.full(rows, window.end))]
-    if encoded:
-        return pa.Table.from_arrays(arrays, names=SCHEMAS[name].names)
-    return pa.Table.from_arrays(arrays, schema=SCHEMAS[name])
+    return pa.Table.from_arrays(arrays, schema=_encoded_schema(name, arrays) if encoded else SCHEMAS[name])
+
+
+def _encoded_schema(name: str, arrays: list[pa.Array]) -> pa.Schema:
+    """The types that were made; whether a column can hold a null is as documented."""
+    return pa.schema([f.with_type(array.type) for f, array in zip(SCHEMAS[name], arrays, strict=True)])

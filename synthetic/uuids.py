@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .streams import look_up
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -43,5 +45,5 @@ def uuid_text(words: Words) -> Cells:
     text = cells.view(_TEXT)
     halves = stamped.view("<u2").reshape(len(words), 8)
     for i, quad in enumerate(_TEXT.names or ()):
-        text[quad] = _QUADS[halves[:, i]]
+        text[quad] = look_up(_QUADS, halves[:, i])
     return cells
