@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ORDERS_PER_FILE = 250_000
 CHUNK_SIZE = 50_000
+_WORTH_ENCODING = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +129,21 @@ def _write_share(
     tables: Collection[str],
 ) -> Tally:
     tally = Tally()
+    encoded = file_format.encoded and _is_coarse(share)
     with ExitStack() as opened:
         files = _Files(folder, file_format, opened)
         for piece in share:
-            batch = plan.part(piece.batch, piece.first, piece.end, encoded=file_format.encoded, only=tables)
+            batch = plan.part(piece.batch, piece.first, piece.end, encoded=encoded, only=tables)
             tally.add(batch)
             for table in tables:
                 place = f"{table}/batch={piece.batch}/{name}" if by_batch else f"{table}/{name}"
                 files.write(place, getattr(batch, table))
     return tally
+
+
+def _is_coarse(share: list[Piece]) -> bool:
+    """Whether its pieces are worth dictionaries: each piece brings its own, with every product there is."""
+    return sum(piece.end - piece.first for piece in share) >= _WORTH_ENCODING * len(share)
 
 
 class _Files:

@@ -114,6 +114,15 @@ def test_row_groups_are_as_large_as_asked_for(tmp_path, plan):
     assert max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)) == 100
 
 
+def test_small_batches_share_row_groups(tmp_path):
+    plan = SHOP.history(orders=1000, days=3, batch_size=10)
+    with new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(plan.batch_count), folder, Parquet())
+    file = pq.ParquetFile(tmp_path / "out/order_items/part-00000.parquet")
+    assert file.num_row_groups == 1
+    assert (tmp_path / "out/order_items/part-00000.parquet").stat().st_size < 200 * file.metadata.num_rows
+
+
 def test_an_interrupted_export_leaves_nothing(tmp_path, plan):
     def interrupt(_):
         raise KeyboardInterrupt
