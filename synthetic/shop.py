@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from .errors import InvalidSettings
 from .pace import at_rate, burst_size, evenly
-from .plan import Plan
-from .pools import Pools
 from .quality import DataQuality
-from .schedules import CurveSchedule, EvenSchedule, HistorySchedule, Schedule
-from .streams import Stream, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .plan import Batch
+    from .plan import Batch, Plan
+    from .plans import Plans
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,13 +106,13 @@ class Ecommerce:
         """The plan in which every batch has `orders` orders."""
         if not isinstance(orders, int) or not 0 <= orders <= _MOST_ORDERS:
             _refuse([f"orders={orders!r} is not a whole number from 0 to {_MOST_ORDERS}"])
-        return self._plan(EvenSchedule(self._opening, self._span, orders, self._jitter))
+        return self._plans.even(orders)
 
     def curve(self, orders_per_day: float) -> Plan:
         """The plan in which batches follow the clock, and the number of orders the curve."""
         if not 0 < orders_per_day <= _MOST_ORDERS:
             _refuse([f"orders_per_day={orders_per_day!r} is not a number above 0 up to {_MOST_ORDERS}"])
-        return self._plan(CurveSchedule.daily(self._opening, self._span, orders_per_day, self._jitter))
+        return self._plans.curve(orders_per_day)
 
     def history(self, *, orders: int, days: float, batch_size: int) -> Plan:
         """The plan of `orders` orders over `days` days along the curve, in batches of `batch_size` orders.
@@ -123,31 +120,13 @@ class Ecommerce:
         Its batches are as long as the curve makes them; `batch_span` plays no part.
         """
         _refuse(_history_mistakes(orders, days, batch_size))
-        period = timedelta(days=days) // _MICROSECOND
-        return self._plan(HistorySchedule(self._opening, period, orders, batch_size, self._jitter))
-
-    def _plan(self, schedule: Schedule) -> Plan:
-        return Plan(self._streams, self.quality, schedule, self._pools)
-
-    @property
-    def _opening(self) -> int:
-        return (self.start - _EPOCH) // _MICROSECOND
-
-    @property
-    def _span(self) -> int:
-        return self.batch_span // _MICROSECOND
+        return self._plans.history(orders, timedelta(days=days) // _MICROSECOND, batch_size)
 
     @cached_property
-    def _streams(self) -> Streams:
-        return Streams(self.seed)
+    def _plans(self) -> Plans:
+        from .plans import Plans  # noqa: PLC0415 - a shop that makes nothing, such as a test's, imports no NumPy
 
-    @cached_property
-    def _pools(self) -> Pools:
-        return Pools(self._streams)
-
-    @property
-    def _jitter(self) -> Stream:
-        return self._streams["orders.moment"]
+        return Plans(self.seed, self.quality, (self.start - _EPOCH) // _MICROSECOND, self.batch_span // _MICROSECOND)
 
 
 def _history_mistakes(orders: int, days: float, batch_size: int) -> Iterator[str]:

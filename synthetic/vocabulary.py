@@ -5,11 +5,8 @@ People's names are Faker's (MIT licence), frozen in vocabulary.json by freeze_vo
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +51,9 @@ LOCALE_CHOICES = 12
 @cache
 def people(kind: str) -> People:
     """The `first` or `last` names."""
+    import json  # noqa: PLC0415 - a tenth of the time it takes to import this package, and needed for customers alone
+    from importlib.resources import files  # noqa: PLC0415 - as json
+
     lists = json.loads(files(__package__ or "").joinpath("vocabulary.json").read_text(encoding="utf-8"))
     names: list[str] = []
     where = {}
@@ -72,6 +72,8 @@ def _region_picks(region: str, where: dict[str, tuple[int, int]]) -> list[NDArra
 
 def mail_name(name: str) -> str:
     """A name as it stands in an e-mail address: lower case, ASCII; empty where that is not possible."""
+    import unicodedata  # noqa: PLC0415 - as json above
+
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     letters = plain.replace("\u00df", "ss").replace("\u0142", "l").lower()
     return "".join(c for c in letters if c.isalnum()) if letters.isascii() else ""

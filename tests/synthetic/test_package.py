@@ -17,10 +17,11 @@ def test_loading_the_fixtures_imports_none_of_the_libraries():
     assert fresh(f"import sys, pytest_floe.synthetic.fixtures; print({heavy} & set(sys.modules))") == "set()"
 
 
-def test_the_main_interface_imports_neither_faker_nor_any_sink():
-    heavy = "{'faker', 'hypothesis', 'duckdb', 'pyiceberg', 'pyspark', 'numba', 'pandas'}"
-    use = "from pytest_floe.synthetic import DataQuality, Ecommerce; Ecommerce(quality=DataQuality.demo())"
-    assert fresh(f"import sys; {use}; print({heavy} & set(sys.modules))") == "set()"
+@pytest.mark.parametrize(("further", "heavy"), [("", "{'numpy', 'pyarrow'}"), (".batch(0)", "{'pyarrow.parquet'}")])
+def test_the_main_interface_imports_what_it_needs_when_it_needs_it(further, heavy):
+    never = "{'faker', 'hypothesis', 'duckdb', 'pyiceberg', 'pyspark', 'numba', 'pandas'}"
+    use = f"from pytest_floe.synthetic import DataQuality, Ecommerce; Ecommerce(quality=DataQuality.demo()){further}"
+    assert fresh(f"import sys; {use}; print(({heavy} | {never}) & set(sys.modules))") == "set()"
 
 
 def test_an_unknown_name_is_an_attribute_error():
