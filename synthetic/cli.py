@@ -89,7 +89,10 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
 
 def _instant(text: str) -> datetime:
     """A date or an instant in ISO format; without an offset it is UTC."""
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2025-01-31 or 2025-01-31T08:00") from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 

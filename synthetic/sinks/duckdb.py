@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import duckdb
 
 from ..errors import TargetError  # noqa: TID252 - the folder is installed under another name
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
-from .places import explained
+from .places import FULL, FULL_REMEDY, explained
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -70,4 +71,6 @@ def _columns(table: str) -> str:
 
 
 def _refused(path: str | Path, error: duckdb.Error) -> TargetError:
+    if any(os.strerror(number) in str(error) for number in FULL):
+        return TargetError(f"{path}: {FULL_REMEDY}. Whole batches already written are kept")
     return TargetError(f"{path}: DuckDB refuses: {error}. Whole batches already written are kept")

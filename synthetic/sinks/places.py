@@ -17,7 +17,8 @@ from ..errors import TargetError  # noqa: TID252
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_REMEDY = "the disk is full, or a limit reached. Free some space, write less, or name another place"
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SUCCESS = "_SUCCESS"
 
@@ -112,8 +113,8 @@ def explained(target: str) -> Iterator[None]:
 
 
 def _sentence(target: str, error: OSError) -> str:
-    if error.errno in _FULL:
-        return f"{target}: the disk is full, or a limit reached. Free some space, write less, or name another place"
+    if error.errno in FULL:
+        return f"{target}: {FULL_REMEDY}"
     if error.errno in _FORBIDDEN:
         return f"{target}: writing is not permitted. Name a place you may write to, or ask for the right to"
     return f"{target} cannot be written: {error}"
