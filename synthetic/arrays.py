@@ -109,8 +109,8 @@ class Coded:
 
     def array(self, *, encoded: bool) -> pa.Array:
         """A dictionary array if `encoded`, else plain strings."""
-        coded = pa.DictionaryArray.from_arrays(numbers(self.codes.astype(np.int32)), self.words)
-        return coded if encoded else coded.cast(pa.string())
+        codes = numbers(self.codes.astype(np.int32))
+        return pa.DictionaryArray.from_arrays(codes, self.words) if encoded else self.words.take(codes)
 
 
 _FIRST_WITH_NARROW_MONEY = 22

@@ -59,6 +59,8 @@ class Demand:
         self._weights = np.roll(weights, -((self._first_hour + _EPOCH_HOUR_OF_WEEK) % WEEK_HOURS))
         self._sums = np.concatenate(([0], np.cumsum(self._weights)))
         self._week = int(self._sums[-1])
+        self.until = lru_cache(maxsize=64)(self._until)
+        """Weight-hours from the anchor's hour to an instant."""
         self._hours = lru_cache(maxsize=8)(self._hours_between)
         self._steps: list[tuple[int, int]] = list(zip(self._weights.tolist(), self._sums.tolist(), strict=False))
 
@@ -67,8 +69,7 @@ class Demand:
         """Weight-hours of the first week."""
         return self._week * _WHOLE
 
-    def until(self, instant: int) -> float:
-        """Weight-hours from the anchor's hour to an instant."""
+    def _until(self, instant: int) -> float:
         hours, rest = divmod(instant - self._first_hour * HOUR, HOUR)
         week, hour = divmod(hours, WEEK_HOURS)
         weight, passed = self._steps[hour]

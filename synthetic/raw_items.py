@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from .arrays import Coded, Money, instants, money, numbers, uuids
+from .arrays import Coded, Money, as_text, instants, money, numbers, uuids
 from .delivery import chosen
 from .growth import PRODUCTS
 from .ledger import Notes
@@ -138,11 +138,10 @@ def note_arrivals(notes: Notes, arrivals: Arrivals | None) -> None:
     """Note that the first candidate rows are late."""
     if arrivals is None:
         return
-    counts = [count for _, count in arrivals.due]
-    at = np.arange(sum(counts))
-    batches, ends = (
-        np.repeat(np.array([getattr(window, name) for window, _ in arrivals.due], dtype=np.int64), counts)
-        for name in ("number", "end")
-    )
-    notes.add("late", "_batch_id", at, numbers(batches))
-    notes.add("late", "_ingested_at", at, instants(ends))
+    due = np.repeat(np.arange(len(arrivals.due)), [count for _, count in arrivals.due])
+    at, windows = np.arange(len(due)), [window for window, _ in arrivals.due]
+    numbered = numbers(np.array([window.number for window in windows], dtype=np.int64))
+    ended = instants(np.array([window.end for window in windows], dtype=np.int64))
+    # Many lines name few batches: text is made once for each.
+    notes.add("late", "_batch_id", at, as_text(numbered).take(numbers(due)))
+    notes.add("late", "_ingested_at", at, as_text(ended).take(numbers(due)))
