@@ -162,5 +162,5 @@ class BlobContainer(Container):
         pages = self._client.list_blobs(name_starts_with=prefix or None, **which).by_page()
         page = list(next(pages))
         if not pages.service_endpoint:
-            raise Finding("operate.unexpected_response", "the answer to a listing is no list of blobs", self.url)
+            raise Finding("operate.unexpected_response", "the answer to a listing is no list of blobs")
         return page

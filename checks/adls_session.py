@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, Probe, Secret
 
+from . import guarded_requests
 from .adls_bucket import explained, refusal_of
 from .adls_hierarchical import require_listing
 
@@ -65,8 +66,12 @@ def client(settings: AdlsSettings, login: Login, probe: Probe, *, hierarchical: 
 
 def _transport(settings: AdlsSettings, probe: Probe, *, trusting: bool = True) -> dict[str, Any]:
     seconds = probe.remaining()
-    trust = {"connection_verify": str(settings.ca_file)} if settings.ca_file and trusting else {}
-    return {"retry_total": 0, "connection_timeout": seconds, "read_timeout": seconds, **trust}
+    requests = _part("requests")
+    guard = guarded_requests.adapter(requests, probe.remaining, settings.ca_file if trusting else None)
+    session = guarded_requests.session(requests, guard)
+    times = {"connection_timeout": seconds, "read_timeout": seconds}
+    transport = _part("azure.core.pipeline.transport").RequestsTransport(session=session, session_owner=False, **times)
+    return {"retry_total": 0, "transport": transport}
 
 
 def _first(secret: Secret | None, connected: str | None) -> str | None:

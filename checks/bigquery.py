@@ -99,9 +99,7 @@ def verify(settings: BigQuerySettings, probe: Probe) -> None:
         probe.fail(
             "config.object_not_given", "neither the settings nor the credentials name a project", "bigquery.project"
         )
-    transport = google_login.part("google.auth.transport.requests")
-    session = transport.AuthorizedSession(credentials, refresh_status_codes=())
-    google_login.trust(session, settings.ca_file)
+    session = google_login.session(settings, probe, credentials, refresh_status_codes=())
     options = {"api_endpoint": settings.address}
     client = sdk.Client(project=project, credentials=credentials, _http=session, client_options=options)
     dataset = BigQueryDataset(sdk, client, settings, probe)

@@ -98,7 +98,7 @@ def verify(settings: GcsSettings, probe: Probe) -> None:
     """Reach the service, get a token, then list, write, read back and delete under the prefix."""
     probe.driver("google.cloud.storage", "gcs")
     probe.reach_url(settings.address, ca_file=settings.ca_file)
-    client = gcs_session.client(settings, google_login.logged_in(settings, probe, gcs_session.SCOPES))
+    client = gcs_session.client(settings, probe, google_login.logged_in(settings, probe, gcs_session.SCOPES))
     if not settings.bucket:
         message = "the service was reached and gave a token; no bucket was verified"
         probe.warn("config.object_not_given", message, "bucket (storage_bucket)")

@@ -119,7 +119,7 @@ class GcsBucket(Bucket):
     def _page(self, **which: Any) -> list[Any]:
         page = next(self._client.list_blobs(self._bucket, **which, **self._once).pages)
         if page.raw_page.get("kind") != "storage#objects":
-            raise Finding("operate.unexpected_response", "the answer to a listing is no list of objects", self.url)
+            raise Finding("operate.unexpected_response", "the answer to a listing is no list of objects")
         return list(page)
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .google_login import part, trust
+from . import google_login
 
 if TYPE_CHECKING:
+    from pytest_floe import Probe
+
     from .gcs import GcsSettings
 
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 
 
-def client(settings: GcsSettings, credentials: Any) -> Any:
+def client(settings: GcsSettings, probe: Probe, credentials: Any) -> Any:
     """Return the SDK's client."""
-    session = part("google.auth.transport.requests").AuthorizedSession(credentials)
-    trust(session, settings.ca_file)
-    return part("google.cloud.storage").Client(
+    return google_login.part("google.cloud.storage").Client(
         project=settings.project,
         credentials=credentials,
-        _http=session,
+        _http=google_login.session(settings, probe, credentials),
         client_options={"api_endpoint": settings.address},
     )

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from pytest_floe import Finding, Probe
 
+from . import guarded_requests
+
 ISSUER = "https://oauth2.googleapis.com:443"
 _WAYS_TO_LOG_IN = "credentials_file, credentials_json, or a service account of this machine or pod"
 _CLOCK = ("short-lived token", "Token used too early", "iat")
@@ -50,9 +52,12 @@ def logged_in(settings: Login, probe: Probe, scopes: tuple[str, ...]) -> Any:
     with probe.step("authenticate", lambda error: _explain(error, settings)):
         credentials = _declared(settings, scopes)
         if not settings.anonymous:
-            issuer = part("requests").Session()
-            if not settings.endpoint:
-                trust(issuer, settings.ca_file)
+            # A private authority for a private endpoint says nothing about Google's own issuer.
+            authorities = None if settings.endpoint else settings.ca_file
+            requests = part("requests")
+            issuer = guarded_requests.session(
+                requests, guarded_requests.adapter(requests, probe.remaining, authorities)
+            )
             # Left alone, the SDK gives the issuer two minutes.
             ask = part("google.auth.transport.requests").Request(issuer)
             credentials.refresh(functools.partial(ask, timeout=probe.remaining()))
@@ -61,11 +66,12 @@ def logged_in(settings: Login, probe: Probe, scopes: tuple[str, ...]) -> Any:
     return credentials
 
 
-def trust(session: Any, ca_file: Path | None) -> None:
-    """Make ``session``, of requests, trust only the authorities in ``ca_file``, if it is given."""
-    if ca_file:
-        # REQUESTS_CA_BUNDLE would outrank session.verify, but not the argument of a request.
-        session.request = functools.partial(session.request, verify=str(ca_file))
+def session(settings: Login, probe: Probe, credentials: Any, **options: Any) -> Any:
+    """Return what the SDKs of Google's services send their requests by."""
+    authorized = part("google.auth.transport.requests").AuthorizedSession(credentials, **options)
+    guard = guarded_requests.adapter(part("requests"), probe.remaining, settings.ca_file)
+    guarded_requests.mount(authorized, guard)
+    return authorized
 
 
 def part(name: str) -> Any:

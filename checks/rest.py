@@ -32,8 +32,7 @@ class RefusedError(Exception):
     def finding(self, cause: str | None = None, subject: str | None = None) -> Finding:
         """Return what the answer means; ``cause`` and ``subject`` are used where the status alone can't tell better."""
         if 300 <= self.status < 400:  # noqa: PLR2004 - redirection (RFC 9110, 15.4)
-            elsewhere = urlsplit(self._headers.get("location", "")).hostname or "somewhere else"
-            return Finding("operate.unexpected_response", f"{self}, which points to {elsewhere}", self.url)
+            return elsewhere(self.status, self._headers.get("location", ""), self.url)
         if "retry-after" in self._headers and self.status in (429, 503):
             message = f"{self}, retry after {self._headers['retry-after'][:40]}"
             return Finding("operate.not_ready", message, self.url)
@@ -65,7 +64,7 @@ class Rest:
         """
         until = time.monotonic() + self._remaining()
         with self._client.stream(method, url, timeout=self._remaining(), **request) as answer:
-            content = b"".join(_bounded(answer.iter_bytes(), url, until))
+            content = b"".join(bounded(answer.iter_bytes(), url, until))
         where = url.partition("?")[0]
         body = _parsed(content) if content else {}
         if not answer.is_success:
@@ -87,7 +86,14 @@ def shape(body: Json, name: str, kind: type, where: str) -> Any:
     return value
 
 
-def _bounded(parts: Iterator[bytes], url: str, until: float) -> Iterator[bytes]:
+def elsewhere(status: int, location: str, url: str) -> Finding:
+    """Return the finding for ``url`` redirecting to ``location``: services send nobody elsewhere, login pages do."""
+    host = urlsplit(location).hostname or "somewhere else"
+    return Finding("operate.unexpected_response", f"HTTP {status}, which points to {host}", url)
+
+
+def bounded(parts: Iterator[bytes], url: str, until: float) -> Iterator[bytes]:
+    """Yield ``parts`` of an answer of ``url`` until they are too many; ``until`` is of the monotonic clock."""
     size = 0
     for part in parts:
         size += len(part)

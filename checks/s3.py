@@ -135,7 +135,7 @@ def verify(settings: S3Settings, probe: Probe) -> None:
         probe.warn("config.object_not_given", message, "bucket (storage_bucket)")
         return
     bucket = S3Bucket(
-        s3_session.client(session, "s3", settings, probe.remaining()),
+        s3_session.client(session, "s3", settings, probe.remaining),
         settings.bucket,
         grant=settings.grant,
         put=settings.put_arguments,

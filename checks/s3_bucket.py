@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_floe import Finding
+from pytest_floe import Finding, http_cause
 
 from . import object_storage
 from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
+from .rest import LIMIT_BYTES
 
 CAUSES = {
     **dict.fromkeys(
@@ -74,7 +75,7 @@ class S3Bucket(Bucket):
         # HeadBucket would not do: its errors have no body, so a wrong key and a missing grant look alike.
         answer = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix)
         if "Name" not in answer:
-            raise Finding("operate.unexpected_response", "the answer to ListObjectsV2 names no bucket", self.url)
+            raise Finding("operate.unexpected_response", "the answer to ListObjectsV2 names no bucket")
         self._compare_region(answer)
         return [Entry(found["Key"], found["Size"]) for found in answer.get("Contents", ())]
 
@@ -98,12 +99,12 @@ class S3Bucket(Bucket):
 
     def read(self, key: str) -> bytes:
         """Get the object."""
-        body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
+        body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read(LIMIT_BYTES)
         return body
 
     def read_byte(self, key: str) -> None:
         """Get the first byte of the object."""
-        self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")["Body"].read()
+        self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")["Body"].read(1)
 
     def delete(self, key: str) -> None:
         """Delete as a workload does; in a versioned bucket that adds a delete marker, which is remembered."""
@@ -143,7 +144,7 @@ class S3Bucket(Bucket):
             return self._wrong_region()
         named = _REFUSED.search(refusal.text)
         grant = f"{named[1]} on {named[2]}" if named else self._grant(verb)
-        rejected = CAUSES.get(refusal.code) == "authenticate.rejected"
+        rejected = "authenticate.rejected" in (CAUSES.get(refusal.code), http_cause(refusal.status))
         return object_storage.finding(
             refusal, verb, causes=CAUSES, grant=grant, subject=self._who if rejected else self.url
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from pytest_floe import Finding, Probe, Secret
 
 from . import object_storage
 from .s3_bucket import CAUSES, refusal_of
+from .s3_guard import Guard
 
 if TYPE_CHECKING:
     from .s3 import S3Settings
@@ -53,12 +55,13 @@ def logged_in(session: Any, settings: S3Settings, probe: Probe) -> Any:
         return _assume_role(session, settings, probe) if settings.role_arn else session
 
 
-def client(session: Any, service: str, settings: S3Settings, timeout: float) -> Any:
-    """Return a client that tries once; ``timeout`` in seconds holds for connecting and for each answer."""
+def client(session: Any, service: str, settings: S3Settings, remaining: Callable[[], float]) -> Any:
+    """Return a client that tries once, and waits for each answer as long as is ``remaining`` in seconds now."""
     from botocore.config import Config  # noqa: PLC0415 - part of the driver
 
     addressing: Any = {"addressing_style": {None: "auto", True: "path", False: "virtual"}[settings.path_style]}
-    return session.client(
+    timeout = remaining()
+    made = session.client(
         service,
         endpoint_url=settings.endpoint if service == "s3" else settings.sts_endpoint or settings.endpoint,
         verify=str(settings.ca_file) if settings.ca_file else None,
@@ -70,6 +73,8 @@ def client(session: Any, service: str, settings: S3Settings, timeout: float) -> 
             s3=addressing,
         ),
     )
+    Guard(made, remaining)
+    return made
 
 
 def note_principal(session: Any, settings: S3Settings, probe: Probe) -> None:
@@ -80,7 +85,7 @@ def note_principal(session: Any, settings: S3Settings, probe: Probe) -> None:
     if settings.endpoint and not settings.sts_endpoint:
         return
     try:
-        sts = client(session, "sts", settings, min(_GOOD_WILL_SECONDS, probe.remaining()))
+        sts = client(session, "sts", settings, lambda: min(_GOOD_WILL_SECONDS, probe.remaining()))
         probe.principal(sts.get_caller_identity()["Arn"])
     except Exception:  # noqa: BLE001 - good to know, and nothing that the workload needs
         return
@@ -89,7 +94,7 @@ def note_principal(session: Any, settings: S3Settings, probe: Probe) -> None:
 def _assume_role(session: Any, settings: S3Settings, probe: Probe) -> Any:
     import boto3  # noqa: PLC0415 - the driver
 
-    answer = client(session, "sts", settings, probe.remaining()).assume_role(
+    answer = client(session, "sts", settings, probe.remaining).assume_role(
         RoleArn=settings.role_arn,
         RoleSessionName=f"floe-preflight-{probe.run_id}",
         **({"ExternalId": settings.external_id} if settings.external_id else {}),

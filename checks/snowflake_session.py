@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .snowflake import SnowflakeSettings
 
 _REFUSAL = 3001
+_ROLE_NOT_GRANTED = 390189
 _UNIVERSAL = 5
 _LOGOUT_SECONDS = 2
 _STATUS = re.compile(r"\b([45]\d\d)\b(?= |$|:)")
@@ -27,6 +28,7 @@ _CAUSES = {
     390101: "authenticate.not_admitted",  # disabled
     390102: "authenticate.not_admitted",  # locked for a while
     390104: "authenticate.rejected",
+    **dict.fromkeys(range(390110, 390116), "authenticate.rejected"),
     390114: "authenticate.rejected",
     390144: "authenticate.rejected",
     390189: "authorize.denied",
@@ -108,9 +110,17 @@ class Session:
             if self.is_refusal(error):
                 return Finding(refused, text, grant or self._login)
             cause = _cause(error, text)
-            return Finding(cause, text, place or self._login) if cause else None
+            return Finding(cause, text, place or self._subject(cause, error.errno)) if cause else None
 
         return translate
+
+    def _subject(self, cause: str, code: int) -> str:
+        settings = self._settings
+        if code == _ROLE_NOT_GRANTED:
+            return f"role {settings.role} to user {settings.user}"
+        if cause.startswith("authorize."):
+            return f"access to {settings.url} to user {settings.user}"
+        return self._login if cause.startswith("authenticate.") else settings.url
 
     @property
     def _login(self) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, http_cause
 
+from . import guarded_requests
+
 if TYPE_CHECKING:
     from .scratch_table import Explain, Rows
     from .trino import TrinoSettings
@@ -74,7 +76,12 @@ class Coordinator:
             return
         if not answer.ok:
             raise Finding(http_cause(answer.status_code), f"Trino answers /v1/info with HTTP {answer.status_code}", url)
-        if answer.json()["starting"]:
+        starting = _starting(answer)
+        if not isinstance(starting, bool):
+            kind = answer.headers.get("content-type", "no type")[:60]
+            message = f"/v1/info is answered with {len(answer.content)} bytes of {kind}, not as Trino answers it"
+            raise Finding("operate.unexpected_response", message, url)
+        if starting:
             raise Finding("operate.not_ready", "the coordinator is still starting", url)
 
     def run(self, sql: str) -> Rows:
@@ -118,7 +125,12 @@ class Coordinator:
             return Finding("config.missing_credentials", message, "trino.password or trino.token")
         if _EARLY in text:
             return Finding("authenticate.clock_skew", message, self._settings.url)
-        return Finding(http_cause(status), message, self._login)
+        cause = http_cause(status)
+        subjects = {
+            "authenticate.rejected": f"user {settings.user} at {settings.url}",
+            "authorize.denied": f"access to {settings.url} to user {settings.user}",
+        }
+        return Finding(cause, message, subjects.get(cause, settings.url))
 
     def _explain_query(self, error: Any, refused: str, grant: str | None) -> Finding:
         message = f"{error.error_name}: {error.message}"[:300]
@@ -136,9 +148,13 @@ class Coordinator:
             return Finding("operate.not_ready", message, self._settings.url)
         return None
 
-    @property
-    def _login(self) -> str:
-        return f"user {self._settings.user} at {self._settings.url}"
+
+def _starting(answer: Any) -> object:
+    try:
+        told = answer.json()
+    except ValueError:
+        return None
+    return told.get("starting") if isinstance(told, dict) else None
 
 
 def _connect(sdk: ModuleType, settings: TrinoSettings, session: Any) -> Any:
@@ -168,20 +184,11 @@ def _auth(sdk: ModuleType, settings: TrinoSettings) -> Any:
 
 
 def _session(sdk: ModuleType, settings: TrinoSettings, deadline: float) -> Any:
-    requests = sdk.client.requests
-
-    class UntilDeadline(requests.adapters.HTTPAdapter):  # type: ignore[misc, name-defined]
+    def until_deadline(request: Any) -> float:
         """The client's own time-out is for one request, and a query that waits asks again and again."""
+        least = _CANCEL_SECONDS if request.method == "DELETE" else _LEAST_SECONDS
+        return max(least, deadline - time.monotonic())
 
-        def send(self, request: Any, **options: Any) -> Any:
-            least = _CANCEL_SECONDS if request.method == "DELETE" else _LEAST_SECONDS
-            options["timeout"] = max(least, deadline - time.monotonic())
-            if settings.ca_file:  # on the session it would be overruled by the variable REQUESTS_CA_BUNDLE
-                options["verify"] = str(settings.ca_file)
-            return super().send(request, **options)
-
-    session = requests.Session()
-    session.max_redirects = 0  # a coordinator sends nobody elsewhere; a login page does
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, UntilDeadline())
-    return session
+    requests = sdk.client.requests
+    guard = guarded_requests.adapter(requests, lambda: deadline - time.monotonic(), settings.ca_file, until_deadline)
+    return guarded_requests.session(requests, guard)

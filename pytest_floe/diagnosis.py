@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from pytest_floe.causes import CAUSES
 
@@ -28,6 +29,7 @@ _ERRNOS = {
     errno.ENOENT: "operate.not_found",
     errno.EROFS: "operate.read_only",
 }
+_OF_NETWORK = ("resolve.", "connect.", "tls.", "timeout", "operate.unexpected_response")
 _DEPTH = 12
 
 
@@ -50,16 +52,24 @@ class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of
         return f"{self.cause}: {self.message}"
 
 
-def diagnose(error: BaseException, *, reached: bool) -> Finding:
+def diagnose(error: BaseException, *, reached: bool, address: str | None = None) -> Finding:
     """Return the finding that ``error`` means.
 
-    ``reached`` says whether TCP had connected: it tells a time-out of the service from one of the network.
+    ``reached`` says whether TCP had connected: it tells a time-out of the service from one of the network. ``address``
+    is the host and port that were asked, as far as ``error`` does not name them itself.
     """
     for link in chain(error):
         cause = _cause_of(link, reached=reached)
         if cause:
-            return Finding(cause, describe(link))
-    return Finding("operate.unexpected_response", describe(error))
+            break
+    else:
+        cause, link = "operate.unexpected_response", error
+    return Finding(cause, describe(link), (_address(error) or address) if is_of_network(cause) else None)
+
+
+def is_of_network(cause: str) -> bool:
+    """Tell whether what there is to do about ``cause`` is done at the address that was asked."""
+    return cause.startswith(_OF_NETWORK)
 
 
 def http_cause(status: int) -> str:
@@ -93,6 +103,16 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         wrapped += [getattr(link, "error", None), getattr(link, "inner_exception", None), *link.args]
         wrapped += list(getattr(link, "kwargs", None) or {}.values()) if hasattr(link, "kwargs") else []
         queue += [inner for inner in wrapped if isinstance(inner, BaseException)]
+
+
+def _address(error: BaseException) -> str | None:
+    """Return host and port of the request that failed, where the client notes it in its error (requests, httpx)."""
+    for link in chain(error):
+        try:
+            return urlsplit(str(link.request.url)).netloc or None  # type: ignore[attr-defined]
+        except (AttributeError, RuntimeError, ValueError):  # httpx raises RuntimeError where it notes none
+            continue
+    return None
 
 
 def _cause_of(error: BaseException, *, reached: bool) -> str | None:  # noqa: PLR0911 - one return for each class of fault

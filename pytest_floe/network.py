@@ -35,6 +35,7 @@ def reach_url(probe: Probe, url: str, *, ca_file: Path | None = None) -> None:
 
 def reach(probe: Probe, host: str, port: int, *, tls: bool, ca_file: Path | None) -> None:
     """Walk resolve, connect and, with ``tls``, tls. Sets ``probe.reached`` once TCP has connected."""
+    probe.address = f"{host}:{port}"
     addresses = resolve(probe, host, port)
     with connect(probe, addresses, f"{host}:{port}") as plain:
         if tls:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from pytest_floe import canary, network
 from pytest_floe.blocking import Needs, roots, why_blocked
-from pytest_floe.diagnosis import Finding, describe, diagnose
+from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_network
 from pytest_floe.report.models import PreflightResult
 from pytest_floe.secrets import Scrubber
 
@@ -104,7 +104,8 @@ class Canary:
 class Probe:
     """Handed to every check. All durations are seconds unless the name says otherwise.
 
-    ``write`` says whether this target allows writing; ``run_id`` is eight hexadecimal digits.
+    ``write`` says whether this target allows writing; ``run_id`` is eight hexadecimal digits. ``address`` is host:port
+    of what was reached for last: what faults of the network are about.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Probe:
         self.canaries: list[Canary] = []
         self.swept: list[str] = []
         self.reached = False
+        self.address: str | None = None
         self.blocked_by: list[str] = []
         self.waited = 0.0
         self._needs = needs or Needs()
@@ -162,6 +164,7 @@ class Probe:
             yield
         except Finding as finding:
             finding.step = finding.step or name
+            finding.subject = finding.subject or (self.address if is_of_network(finding.cause) else None)
             raise
         except Exception as error:
             meant = self._explained(error, explain)
@@ -351,7 +354,7 @@ class Probe:
         if self.steps:
             self.steps[-1].outcome = "abandoned"
         cause = "timeout" if self._was_reached else "connect.timeout"
-        finding = Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned")
+        finding = Finding(cause, f"no answer in step {step} by the deadline; the check was abandoned", self.address)
         finding.step = step
         return finding
 
@@ -360,7 +363,8 @@ class Probe:
             raise Cancelled
 
     def _explained(self, error: Exception, explain: Explain | None) -> Finding:
-        return (explain(error) if explain else None) or diagnose(error, reached=self._was_reached)
+        known = explain(error) if explain else None
+        return known or diagnose(error, reached=self._was_reached, address=self.address)
 
     @property
     def _was_reached(self) -> bool:

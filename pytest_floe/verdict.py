@@ -102,7 +102,7 @@ class Judge:
             return []
         worst = max(slow, key=lambda step: step.duration_ms)
         text = f"step {worst.name} took {worst.duration_ms:,} ms, threshold {self.slow_ms:,.0f} ms"
-        return [Finding("latency.slow", text)]
+        return [Finding("latency.slow", text, probe.address)]
 
     def _details(self, identity: Identity) -> dict[str, Any]:
         return {

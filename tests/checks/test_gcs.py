@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from pytest_floe.checks import gcs, gcs_session
 from pytest_floe.checks.gcs_bucket import GcsBucket
 
-from pytest_floe import canary
+from pytest_floe import Probe, canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
 from tests.faults.server import Answer, FaultyServer, hang, http, tls
@@ -310,7 +310,7 @@ def test_noncurrent_generations_are_deleted() -> None:
     listings = [Answer(200, {"kind": "storage#objects", "items": [noncurrent]}), NO_OBJECTS]
     with FaultyServer(http(Answer(204), routes={"GET /storage/v1/b/lake/o": listings})) as server:
         settings = gcs.GcsSettings(bucket="lake", endpoint=server.url, anonymous=True)
-        client = gcs_session.client(settings, AnonymousCredentials())
+        client = gcs_session.client(settings, Probe(endpoint="test"), AnonymousCredentials())
         kept = GcsBucket(client, "lake", grant=settings.grant, who="", remaining=lambda: 5.0).purge("wh/canary")
 
         deleted = [request.path for request in server.requests if request.method == "DELETE"]

@@ -74,7 +74,7 @@ _REQUIRED = {
     "no-space": "out of space",
     # The client's own.
     "no-driver": "driver missing",
-    "swallowed-timeout": "SDK that swallows time-outs",
+    "swallowed-timeout": "SDK that swallows time-outs: an answer that trickles",
 }
 _FURTHER = {
     "reset": "connection reset in the middle of the answer",

@@ -68,6 +68,10 @@ class Certificates:
         return self._context(Pem.of(self.issue(not_after=end)))
 
     @property
+    def ends_soon(self) -> ssl.SSLContext:
+        return self.valid_until(datetime.now(UTC) + 10 * _DAY)
+
+    @property
     def expired(self) -> ssl.SSLContext:
         return self._context(self.pem("expired"))
 

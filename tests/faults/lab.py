@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from importlib.abc import MetaPathFinder
@@ -15,6 +16,7 @@ from tests.faults.certificates import Certificates
 #: Where SDKs look for logins, servers and proxies that are none of the cell's business.
 _PREFIXES = ("AWS_", "AZURE_", "GOOGLE_", "GCLOUD_", "SNOWFLAKE_", "PG", "TRINO_", "STORAGE_EMULATOR_", "BIGQUERY_")
 _NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_NUMBERS = itertools.count()
 
 
 class Lab:
@@ -28,6 +30,10 @@ class Lab:
     def server(self, fixture: str) -> Any:
         """Return the session's server of that name (tests/servers/fixtures.py), started now if it was not."""
         return self._request.getfixturevalue(fixture)
+
+    def number(self) -> int:
+        """Return a number that no other cell has, for names on a server that outlives the cell."""
+        return next(_NUMBERS)
 
     @property
     def certificates(self) -> Certificates:

@@ -21,6 +21,7 @@ answer of its own or with what a function makes of the real one; the server is a
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import re
 import socket
@@ -37,6 +38,7 @@ _CHUNK = 65536
 #: Of one connection, and so not passed on.
 _HOP_BY_HOP = {"transfer-encoding", "connection", "keep-alive", "server", "date", "expect"}
 _PATIENCE = 60.0
+_GZIP = b"\x1f\x8b"
 
 #: Makes an answer from a request and what asks the server.
 Change = Callable[[Request, Callable[[], Answer]], Answer]
@@ -95,7 +97,8 @@ def _shut(sock: socket.socket) -> None:
 class Tamper:
     """Which requests get another answer, and which; ``path`` is a regular expression, sought in path and query.
 
-    ``after`` requests pass first; after ``times`` more, requests pass again. ``body`` is sought in the request's body.
+    An empty ``method`` is any. ``after`` requests pass first; after ``times`` more, requests pass again. ``body`` is
+    sought in the request's body.
     """
 
     method: str
@@ -108,7 +111,11 @@ class Tamper:
 
     def takes(self, request: Request) -> bool:
         """Count ``request`` if it is one of these; tell whether it is to be tampered with."""
-        if request.method != self.method or not re.search(self.path, request.path) or self.body not in request.body:
+        packed = request.body[:2] == _GZIP
+        meant = self.method in ("", request.method) and self.body in (
+            gzip.decompress(request.body) if packed else request.body
+        )
+        if not meant or not re.search(self.path, request.path):
             return False
         self._met += 1
         last = self.after + self.times if self.times is not None else self._met

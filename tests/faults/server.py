@@ -151,6 +151,13 @@ def say(data: bytes) -> Move:
     return lambda connection: connection.sock.sendall(data)
 
 
+def trickle(connection: Connection) -> None:
+    """Begin an HTTP answer and go on byte by byte for ever, so that no time-out between two bytes is ever reached."""
+    connection.sock.sendall(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+    while not connection.stopping.wait(0.1):
+        connection.sock.sendall(b"x")
+
+
 def reset(connection: Connection) -> None:
     """Close with RST instead of FIN."""
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -237,7 +244,7 @@ class _Http(BaseHTTPRequestHandler):
         super().__init__(connection.sock, ("127.0.0.1", 0), None)  # type: ignore[arg-type]
 
     def do_request(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self._read_body()
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, body)
         self._connection.requests.append(request)
@@ -254,6 +261,17 @@ class _Http(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or answer.cut is not None
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_request  # noqa: N815 - names set by http.server
+
+    def _read_body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            """Trailers are not looked at."""
+        return body
 
     def _send_head(self, answer: Answer) -> None:
         framing = {"Transfer-Encoding": "chunked"} if answer.endless else {"Content-Length": str(len(answer.content))}

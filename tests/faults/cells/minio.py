@@ -262,7 +262,7 @@ CELLS = [
          "remove by hand what stays of s3://{bucket}/", status="warning", at="MinIO versions", stays=True),
     cell("step-503", without_drives, "operate.not_ready", "authorize.list", "s3://{bucket}/",
          at="MinIO without drives"),
-    cell("vanish", frozen, "timeout", "authorize.list", "s3://{bucket}/", deadline=2.0, at="MinIO frozen"),
+    cell("vanish", frozen, "timeout", "authorize.list", "{address}", deadline=2.0, at="MinIO frozen"),
     cell("refused", stopped, "connect.refused", "connect", "{address}"),
     # Certificates of its own.
     *(
@@ -278,6 +278,6 @@ CELLS = [
     cell("cert-expires-soon", certified("expires soon"), "tls.expires_soon", None, "renew the certificate of {address}",
          status="warning", twin=TWIN_WITH_TLS),
     cell("plain-on-tls", called("https", "minio"), "tls.handshake_failed", "tls", "{address}"),
-    cell("tls-on-plain", called("http", "minio_tls"), "operate.unexpected_response", "authorize.list", "s3://lake",
+    cell("tls-on-plain", called("http", "minio_tls"), "operate.unexpected_response", "authorize.list", "{address}",
          twin=TWIN_WITH_TLS),
 ]  # fmt: skip
