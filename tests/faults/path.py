@@ -6,6 +6,7 @@ It is a ``FaultyServer`` (tests/faults/server.py) whose script ends in one of tw
     with FaultyServer(forward(port, delay=0.3)) as path: ...            # slow but correct
     with FaultyServer(forward(port, stall_after=1)) as path: ...        # one byte of the answer, then nothing
     with FaultyServer(forward(port, close_after=40)) as path: ...       # closes in the middle of the answer
+    with FaultyServer(forward(port, stall_at=b"SELECT")) as path: ...   # packets vanish from this statement on
     with FaultyServer(hear, say(b"S"), tls(certificates.expired), forward(port)) as path: ...
 
     with FaultyServer(relay(url)) as path: ...                          # request by request: the twin
@@ -47,20 +48,29 @@ Change = Callable[[Request, Callable[[], Answer]], Answer]
 # Byte by byte
 
 
-def forward(port: int, *, delay: float = 0.0, stall_after: int | None = None, close_after: int | None = None) -> Move:
+def forward(
+    port: int,
+    *,
+    delay: float = 0.0,
+    stall_after: int | None = None,
+    close_after: int | None = None,
+    stall_at: bytes | None = None,
+) -> Move:
     """Pass on every byte to ``port`` of this machine and back, its answers ``delay`` seconds late.
 
-    After ``stall_after`` bytes of answer it says nothing more; after ``close_after`` it closes.
+    After ``stall_after`` bytes of answer it says nothing more; after ``close_after`` it closes. From what the client
+    says with ``stall_at`` in it, nothing arrives.
     """
     allowed = stall_after if stall_after is not None else close_after
 
     def pass_on(connection: Connection) -> None:
         with socket.create_connection(("127.0.0.1", port)) as upstream:
-            asking = threading.Thread(target=_copy, args=(connection.sock, upstream), daemon=True)
+            asking = threading.Thread(target=_copy, args=(connection.sock, upstream, stall_at), daemon=True)
             asking.start()
             _answer(connection, upstream, allowed, delay)
             if stall_after is not None:
                 connection.stopping.wait()
+            _shut(upstream)
         _shut(connection.sock)
         asking.join()
 
@@ -78,9 +88,13 @@ def _answer(connection: Connection, upstream: socket.socket, allowed: int | None
                 return
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, stall_at: bytes | None) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(_CHUNK):
+            if stall_at and stall_at in data:
+                while source.recv(_CHUNK):
+                    """Nothing of it arrives."""
+                break
             target.sendall(data)
     _shut(target)
 
@@ -171,8 +185,10 @@ def late(seconds: float) -> Change:
 
 
 def halved(_: Request, real: Callable[[], Answer]) -> Answer:
-    """The real answer, cut in the middle of its body; its headers promise all of it."""
+    """The real answer, cut in the middle of its body, or before its head if it has none; the server did its part."""
     told = real()
+    if not told.content:
+        raise ConnectionAbortedError
     return replace(told, cut=len(told.content) // 2)
 
 

@@ -52,7 +52,7 @@ def through(
     encrypted: bool | None = None,
     **changes: object,
 ) -> Arrange:
-    """Return the arrangement of a way with ``tampers`` on it, under TLS if a ``certificate`` is named (certificates.py).
+    """Return the arrangement of a way with ``tampers`` on it; under TLS if a ``certificate`` is named.
 
     ``encrypted`` says whether the check speaks TLS, if that is not what the path does; ``changes`` are of the settings.
     """

@@ -130,8 +130,8 @@ TABLE = [
     # HTTP.
     Row("http-301", lambda way: through(way, _every(Answer(301, LOGIN_PAGE, {"Location": "https://login.example/"}))),
         UNEXPECTED),
-    Row("http-401", lambda way: through(way, _every(Answer(401, LOGIN_PAGE))), "authenticate.rejected",
-        steps=_HIDDEN, remedies=LOGIN),
+    Row("http-401", lambda way: through(way, _every(Answer(401, LOGIN_PAGE)), certificate="valid"),
+        "authenticate.rejected", steps=_HIDDEN, remedies=LOGIN, encrypted=True),
     Row("http-403", lambda way: through(way, _every(Answer(403, LOGIN_PAGE))), "authorize.denied",
         causes=_LISTS, steps=_HIDDEN | _UNTOLD, remedies=GRANT),
     Row("http-404", lambda way: through(way, _every(Answer(404, LOGIN_PAGE))), "operate.not_found",

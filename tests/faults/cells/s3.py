@@ -58,4 +58,17 @@ CELLS = [
         step="operate.read",
         remedy="s3://{bucket}/",
     ),
+    Cell(
+        kind="s3",
+        fault="expired-token",
+        source="path",
+        server="moto",
+        twin=TWIN,
+        arrange=behind(
+            Tamper("GET", "", Answer(400, "<Error><Code>ExpiredToken</Code><Message>it has expired</Message></Error>"))
+        ),
+        cause="authenticate.rejected",
+        step="authorize.list",
+        remedy="credentials of access key {access_key_id}",
+    ),
 ]
