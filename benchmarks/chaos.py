@@ -1,6 +1,6 @@
 """Runs of pytest under random faults and random kills, each judged by the fault injector's own record.
 
-    python benchmarks/chaos.py [--runs 1000] [--seed 1] [--jobs 2] [--minutes 60] [--only N] [--keep DIR]
+    python benchmarks/chaos.py [--runs 1000] [--first 0] [--seed 1] [--jobs 2] [--minutes 60] [--only N] [--keep DIR]
 
 Each job starts a platform of its own (DuckDB, PostgreSQL, S3, an Iceberg REST catalog) and runs
 ``pytest --floe-env=chaos`` on it again and again, as a process. ``--only N`` repeats run N of a seed and prints all it
@@ -109,7 +109,9 @@ def work(numbers: Iterator[int], arguments: argparse.Namespace, tally: Tally, un
     """Take numbers, and run what they stand for, until there are none or time is up."""
     with Zygote(ROOT) as zygote, ExitStack() as stack:
         servers = stack.enter_context(Platform())
-        while (number := next(numbers)) < arguments.runs and time.monotonic() < until:
+        for number in numbers:
+            if time.monotonic() > until:
+                return
             try:
                 verdict = attempt(number, arguments, servers, zygote)
                 if only_late(verdict):
@@ -138,14 +140,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--only", type=int)
     parser.add_argument("--keep", type=Path, help="where to keep the folders of runs that broke a rule")
     arguments = parser.parse_args()
-    first = 0
     if arguments.only is not None:
-        first, arguments.runs, arguments.jobs = arguments.only, arguments.only + 1, 1
+        arguments.first, arguments.runs, arguments.jobs = arguments.only, 1, 1
     print(f"{platform.platform()}, Python {platform.python_version()}, seed {arguments.seed}\n", flush=True)
-    started, tally, numbers = time.monotonic(), Tally(arguments.seed), itertools.count(first)
+    started, tally, numbers = (
+        time.monotonic(),
+        Tally(arguments.seed),
+        iter(range(arguments.first, arguments.first + arguments.runs)),
+    )
     until = started + 60 * arguments.minutes
     jobs = [threading.Thread(target=work, args=(numbers, arguments, tally, until)) for _ in range(arguments.jobs)]
     for job in jobs:
@@ -154,7 +160,7 @@ def main() -> None:
         job.join()
     tally.table()
     row("minutes", round((time.monotonic() - started) / 60, 1))
-    complete = len(tally.verdicts) == arguments.runs - first
+    complete = len(tally.verdicts) == arguments.runs
     sys.exit(not complete or any(verdict.violations for verdict in tally.verdicts.values()))
 
 

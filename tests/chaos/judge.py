@@ -168,13 +168,12 @@ def _check(truth: Truth, check: dict[str, Any]) -> Iterator[Violation]:
 
 
 def _may_be_red(truth: Truth, service: str, cause: str) -> bool:
+    ended_early = truth.interrupted or bool(truth.draw.deadline)
     if cause.startswith("incomplete."):
-        return truth.interrupted or truth.draw.stops_early or bool(truth.draw.deadline)
-    if cause == "blocked":
-        return service == "catalog" and bool(truth.excuses("storage"))
-    return bool(truth.excuses(service)) or (
-        (truth.interrupted or truth.draw.deadline) and cause == "operate.not_removed"
-    )
+        return ended_early or truth.draw.stops_early
+    if cause == "blocked":  # by a storage that is red itself
+        return service == "catalog" and _may_be_red(truth, "storage", "incomplete.not_run" * ended_early)
+    return bool(truth.excuses(service)) or (ended_early and cause == "operate.not_removed")
 
 
 def summary(violations: Iterable[Violation]) -> str:
