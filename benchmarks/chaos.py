@@ -85,8 +85,11 @@ class Tally:
 
 def only_late(verdict: Verdict) -> bool:
     """Tell whether nothing is wrong but that a check had no time, as on a loaded machine; it is repeated."""
-    late = [violation.rule == "red" and "timeout: no answer" in violation.how for violation in verdict.violations]
-    return bool(late) and all(late)
+    reds = [violation.how for violation in verdict.violations if violation.rule == "red"]
+    late = any("timeout: no answer" in how for how in reds)
+    return late and all(
+        "timeout: no answer" in violation.how or " blocked: " in violation.how for violation in verdict.violations
+    )
 
 
 def acted(verdict: Verdict) -> list[str]:

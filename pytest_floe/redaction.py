@@ -36,6 +36,7 @@ def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
             logger.addFilter(_is_no_detail)
             stack.callback(logger.removeFilter, _is_no_detail)
         stack.enter_context(_traced(config, scrubber))
+        stack.enter_context(_harmless(config.pluginmanager.getplugin("logging-plugin").log_cli_handler))
         for owner, name in _ways_out(config):
             stream = getattr(owner, name)
             setattr(owner, name, ScrubbedStream(stream, scrubber))
@@ -94,6 +95,25 @@ def scrub_metadata(config: pytest.Config, scrubber: Scrubber) -> None:
 def _key_of(module: str, name: str) -> pytest.StashKey[Any]:
     """Return a plugin's key; if that plugin was not loaded, one under which nothing is found."""
     return getattr(sys.modules.get(module), name, None) or pytest.StashKey[Any]()
+
+
+@contextlib.contextmanager
+def _harmless(live_log: logging.Handler) -> Iterator[None]:
+    """Keep what goes wrong with a line of the live log out of the check that logged it.
+
+    For each line pytest ends capturing for a moment, which fails in a check's thread as soon as the main one ends it.
+    """
+    show = live_log.emit
+
+    def emit(record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            show(record)
+
+    live_log.emit = emit  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        live_log.emit = show  # type: ignore[method-assign]
 
 
 def _is_no_detail(record: logging.LogRecord) -> bool:

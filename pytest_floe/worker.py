@@ -15,7 +15,7 @@ from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.redaction import scrub_metadata, scrub_warning, shielded
-from pytest_floe.signals import on_request, stopped_by, terminable, undisturbed
+from pytest_floe.signals import EXIT_SIGTERM, on_request, stopped_by, terminable, undisturbed
 
 
 class Worker:
@@ -58,6 +58,9 @@ class Worker:
             self.execution.runner.stop(self.context.workers.ending() or self._stopped or "the session ended")
             self.watchdog.close()
         self._cleanup.close()
+        if self._stopped and not self.context.workers.ending():
+            # pytest-xdist takes a worker that leaves a test behind for broken, and one that dies for dead.
+            os._exit(EXIT_SIGTERM)
         if self.execution.runner.has_hung:
             leave_promptly(int(pytest.ExitCode.TESTS_FAILED))
         return (yield)

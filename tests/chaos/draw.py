@@ -11,7 +11,7 @@ from tests.chaos.platform import SERVICES, WRONG
 
 #: About as many exchanges as a run without faults has, on one path and on all.
 ON_ONE_PATH, ON_ALL_PATHS = 12, 34
-SECONDS = 8.0
+SECONDS = 15.0
 PATIENCE = 30.0  # where a run has its drivers yet to import, beside others that do the same
 
 

@@ -37,9 +37,8 @@ class Zygote:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        with self._process:  # closes its pipes, which ends it
+            pass
 
     def start(self, command: list[str], folder: Path, environ: dict[str, str], output: Path) -> int:
         """Start ``python -m`` with ``command`` in ``folder``; return its process id."""

@@ -42,6 +42,11 @@ def slow(settings, probe):
         time.sleep(0.05)
 
 
+def chatty(settings, probe):
+    with probe.step("operate"):
+        logging.getLogger("lab.sdk").debug("hello")
+
+
 def hang(settings, probe):
     with probe.step("operate"):
         trace(settings, "hangs")

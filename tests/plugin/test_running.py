@@ -224,3 +224,23 @@ def test_without_waiting_nothing_is_retried(lab):
 
     assert lab.runs("a") == 1
     assert lab.statuses() == [("a", "error", "operate.not_ready")]
+
+
+UNCAPTURED = """
+
+class Ended:
+    def global_and_fixture_disabled(self):
+        raise AssertionError("cannot suspend in state 'done'")
+
+
+def pytest_sessionstart(session):
+    session.config.pluginmanager.getplugin("logging-plugin").log_cli_handler.capture_manager = Ended()
+"""
+
+
+def test_a_line_of_the_live_log_that_can_not_be_shown_is_no_finding(lab):
+    lab.services("chatty")
+    (lab.path / "conftest.py").write_text((lab.path / "conftest.py").read_text() + UNCAPTURED)
+    done = lab.run_apart("-o", "log_cli=true", "-o", "log_cli_level=DEBUG")
+    assert done.returncode == 0, done.stdout
+    assert lab.statuses() == [("a", "ok", None)]

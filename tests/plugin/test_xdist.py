@@ -126,3 +126,15 @@ def test_runs_without(lab, absent):
 
     assert lab.run(absent).ret == 1
     assert lab.statuses() == [("a", "ok", None), ("b", "error", "authorize.denied")]
+
+
+def test_a_worker_that_is_told_to_end_is_lost_with_its_check_alone(lab):
+    lab.services("hang", "ok", "ok")
+    process = lab.start("-n2")
+    os.kill(lab.wait_for_trace("a.hangs"), signal.SIGTERM)
+    out, err = process.communicate(timeout=WITHIN)
+
+    assert process.returncode == 1, out + err
+    assert "INTERNALERROR" not in out + err
+    assert [check.status for check in lab.checks().values()] == ["error", "ok", "ok"]
+    assert lab.checks()["a"].cause.startswith("incomplete.")
