@@ -35,7 +35,9 @@ class RefusedError(Exception):
             return elsewhere(self.status, self._headers.get("location", ""), self.url)
         if "retry-after" in self._headers and self.status in (429, 503):
             message = f"{self}, retry after {self._headers['retry-after'][:40]}"
-            return Finding("operate.not_ready", message, self.url)
+            finding = Finding("operate.not_ready", message, self.url)
+            finding.retry_after = float(said) if (said := self._headers["retry-after"].strip()).isdecimal() else 0.0
+            return finding
         return Finding(cause or http_cause(self.status), str(self), subject or self.url)
 
 

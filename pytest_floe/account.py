@@ -157,7 +157,7 @@ def account_of(lines: Iterable[bytes]) -> Account:
     """Return what ``lines`` say of a run; raises UnusableError if none of them begins one."""
     account, damaged = None, 0
     for line in lines:
-        record = _parsed(line)
+        record = parsed(line)
         if account and record:
             account.take(record)
         elif isinstance(record, Begun) and record.run == record.outline.run.id:
@@ -170,7 +170,8 @@ def account_of(lines: Iterable[bytes]) -> Account:
     return account
 
 
-def _parsed(line: bytes) -> Record | None:
+def parsed(line: bytes) -> Record | None:
+    """Return what a line says; None if it is no line of a record."""
     try:
         return RECORD.validate_json(line)
     except ValidationError:

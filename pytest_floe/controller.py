@@ -23,7 +23,8 @@ from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
-from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded
+from pytest_floe.progress import Progress
+from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded, uncaptured
 from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
@@ -40,6 +41,7 @@ class Controller:
     session: pytest.Session | None = None
     execution: Execution | None = None
     watchdog: Watchdog | None = None
+    progress: Progress | None = None
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -94,6 +96,8 @@ class Controller:
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         scrub_metadata(self.config, self.context.scrubber)
         self.config.pluginmanager.register(PytestHtmlColumns(self._verdict), "floe-html")
+        if self.options.wait:
+            self.progress = Progress(self.context.evidence, self._say)
         self.watchdog = Watchdog(rescue=self._left_to_rescue(), **self.context.watch_orders())
         if not self.config.pluginmanager.hasplugin("dsession"):
             self._execute_here(self.watchdog)
@@ -216,6 +220,8 @@ class Controller:
             self.context.workers.end(early)
         if self.execution:
             self.execution.runner.stop(early or "the session ended")
+        if self.progress:
+            self.progress.close()
         self.report = self.gathering.report(early or self._why_missing())
         self._write(self.report)
 
@@ -267,6 +273,20 @@ class Controller:
         reporter.ensure_newline()
         for text, markup in terminal.lines(self.report, self._shown(self.options.report_dir / writing.HTML_NAME)):
             reporter.write_line(text, **markup)
+
+    def _say(self, line: str) -> None:
+        """Print a line at once, also while pytest captures what goes to the terminal's file descriptor."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None:
+            return
+        writer = reporter._tw  # noqa: SLF001 - to know whether a line is begun
+        newline = "\n" if writer.width_of_current_line else ""
+        if saved := uncaptured(self.config):
+            os.write(saved, f"{newline}{self.context.scrubber.scrub_strong(line)}\n".encode())
+            writer._current_line = ""  # noqa: SLF001
+        else:
+            writer.write(f"{newline}{line}\n", flush=True)
+        reporter.currentfspath = None
 
     def _shown(self, path: Path) -> str:
         return os.path.relpath(path, self.config.invocation_params.dir)

@@ -7,7 +7,10 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_floe.causes import CAUSES
@@ -36,7 +39,8 @@ _DEPTH = 12
 class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of the program
     """The reason a check is not green: a cause, a sentence, and the subject of the remedy.
 
-    ``step`` is the name of the step that it broke, set by the probe.
+    ``step`` is the name of the step that it broke, set by the probe; ``retry_after`` are the seconds for which the
+    service asks not to be tried again.
     """
 
     def __init__(self, cause: str, message: str, subject: str | None = None) -> None:
@@ -47,6 +51,7 @@ class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of
         self.message = message
         self.subject = subject
         self.step: str | None = None
+        self.retry_after = 0.0
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.message}"
@@ -80,6 +85,29 @@ def http_cause(status: int) -> str:
     if status in known:
         return known[status]
     return "operate.server_error" if status >= http.client.INTERNAL_SERVER_ERROR else "operate.unexpected_response"
+
+
+def retry_after(error: BaseException) -> float:
+    """Return the seconds for which the answer that a driver's error holds asks to wait (RFC 9110, 10.2.3); else 0."""
+    answers = (getattr(link, "response", None) for link in chain(error))
+    return max(map(_asked_to_wait, map(_headers, answers)), default=0.0)
+
+
+def _headers(answer: Any) -> Mapping[str, str]:
+    """Return the headers of an answer as HTTP clients and botocore have them."""
+    of_botocore = answer.get("ResponseMetadata", {}).get("HTTPHeaders") if isinstance(answer, dict) else None
+    headers: Any = of_botocore or getattr(answer, "headers", None)
+    return {str(key).lower(): str(value) for key, value in headers.items()} if hasattr(headers, "items") else {}
+
+
+def _asked_to_wait(headers: Mapping[str, str]) -> float:
+    said = headers.get("retry-after", "").strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 0.0
 
 
 def describe(error: BaseException) -> str:

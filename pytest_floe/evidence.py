@@ -6,11 +6,11 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_floe.account import Account, account_of
+from pytest_floe.account import Account, account_of, parsed
+from pytest_floe.records import Record
 from pytest_floe.report.building import Outline, now
 from pytest_floe.report.models import PreflightResult
 from pytest_floe.report.writing import EVIDENCE_NAME
@@ -69,9 +69,14 @@ class Evidence:
                 if written < len(line):
                     self._complain("no space left for a whole line")
 
+    def since(self, place: int) -> tuple[list[Record], int]:
+        """Return what was noted after ``place`` in the file, 0 being its beginning, and the place where that ends."""
+        *lines, _ = self._read(place).split(b"\n")
+        return [record for record in map(parsed, lines) if record], place + sum(map(len, lines)) + len(lines)
+
     def account(self) -> Account:
         """Return what all processes have noted; raises UnusableError."""
-        return account_of(self._lines())
+        return account_of(self._read(0).splitlines(keepends=True))
 
     def close(self) -> None:
         """Take no more lines: what an abandoned check does after the end belongs to no report."""
@@ -80,12 +85,12 @@ class Evidence:
                 os.close(self._file)
             self._file = None
 
-    def _lines(self) -> Iterator[bytes]:
-        """Read through the open file: its name may lead elsewhere by now."""
+    def _read(self, place: int) -> bytes:
+        """Read on from ``place``, through the open file: its name may lead elsewhere by now."""
         data = b""
-        while self._file is not None and (chunk := os.pread(self._file, _CHUNK, len(data))):
+        while self._file is not None and (chunk := os.pread(self._file, _CHUNK, place + len(data))):
             data += chunk
-        return iter(data.splitlines(keepends=True))
+        return data
 
     def _complain(self, why: str) -> None:
         if not self._failed:

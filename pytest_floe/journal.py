@@ -84,6 +84,10 @@ class WatchedJournal(Journal):
         self._evidence.note("waiting", target=target, needs=[])
         self._watchdog.say(say="deadline", target=target, timeout=min(timeout, self._ends - time.monotonic()))
 
+    def not_ready(self, result: PreflightResult) -> None:
+        details = result.details
+        self._evidence.note("not_ready", target=details.target, cause=details.cause, message=result.message)
+
     def created(self, target: str, name: str) -> None:
         self._evidence.note("created", target=target, name=name)
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from pytest_floe import canary, network
 from pytest_floe.blocking import Needs, roots, why_blocked
-from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_network
+from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_network, retry_after
 from pytest_floe.report.models import PreflightResult
 from pytest_floe.secrets import Scrubber
 
@@ -136,6 +136,7 @@ class Probe:
         self.address: str | None = None
         self.blocked_by: list[str] = []
         self.waited = 0.0
+        self.retry_after = 0.0
         self._needs = needs or Needs()
         self._who: str | None = None
         self._cancelled = threading.Event()
@@ -169,6 +170,7 @@ class Probe:
         except Exception as error:
             meant = self._explained(error, explain)
             meant.step, meant.subject = name, meant.subject or subject
+            meant.retry_after = meant.retry_after or retry_after(error)
             raise meant from error
         else:
             self._stop_if_cancelled()

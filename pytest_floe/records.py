@@ -58,6 +58,15 @@ class Waiting(Line):
     needs: list[str]
 
 
+class NotReady(Line):
+    """A check found its service not ready, for another reason than before, and will try again."""
+
+    event: Literal["not_ready"] = "not_ready"
+    target: str
+    cause: str
+    message: str
+
+
 class Created(Line):
     """A check is about to create something that must not stay."""
 
@@ -98,7 +107,7 @@ class Ended(Line):
 
 
 Record = Annotated[
-    Begun | Expected | Started | Stepped | Waiting | Created | Removed | Hung | Finished | Ended,
+    Begun | Expected | Started | Stepped | Waiting | NotReady | Created | Removed | Hung | Finished | Ended,
     Field(discriminator="event"),
 ]
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)

@@ -60,6 +60,13 @@ def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
         yield from ((owner, name) for owner, name in owners if hasattr(owner, name))
 
 
+def uncaptured(config: pytest.Config) -> int | None:
+    """Return the file descriptor of the terminal where pytest captures by descriptors; None where it does not."""
+    capturing = config.pluginmanager.getplugin("capturemanager")
+    out = getattr(getattr(capturing, "_global_capturing", None), "out", None)
+    return getattr(out, "targetfd_save", None)
+
+
 @contextlib.contextmanager
 def _traced(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
     """Scrub what --debug writes, the arguments of all hooks, and what it has written before the secrets were known."""

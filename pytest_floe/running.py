@@ -50,6 +50,9 @@ class Journal:
     def resumed(self, target: str, timeout: float) -> None:
         """Say that a check waits no longer, and must end within ``timeout`` seconds."""
 
+    def not_ready(self, result: PreflightResult) -> None:
+        """Say that a check will be tried again, whose cause or step is another than before."""
+
     def created(self, target: str, name: str) -> None:
         """Say that a check is about to create ``name``, which must not stay."""
 
@@ -152,15 +155,18 @@ class Runner:
 
     def _until_ready(self, task: Task) -> PreflightResult:
         give_up = time.monotonic() + (self.wait if task.retries else 0)
-        pause, probes = _FIRST_PAUSE, list[Probe]()
+        pause, probes, state = _FIRST_PAUSE, list[Probe](), None
         if self._stop.is_set():
             return self.judge.incomplete(task.identity, "incomplete.not_run", f"not run: {self._why}")
         while True:
             result = self._attempt(task, probes)
             give_up += probes[-1].waited
-            cause = result.details.cause or ""
-            passing = result.status == "error" and cause.startswith(_PASSING)
-            if not passing or time.monotonic() + pause > give_up or self._stop.wait(pause):
+            next_try = time.monotonic() + max(pause, probes[-1].retry_after)
+            if not _may_pass(result) or next_try > give_up:
+                return result
+            if state != (state := (result.details.cause, result.details.step)):
+                self.journal.not_ready(result)
+            if self._stop.wait(next_try - time.monotonic()):
                 return result
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -184,8 +190,26 @@ class Runner:
             finding = Finding("incomplete.not_run", f"{self._why}, in step {finding.step}")
         duration_ms = round((time.monotonic() - probe.began - probe.waited) * 1000)
         left = _clean_up(earlier, finding)
-        attempts = len(earlier)
-        return self.judge.of_probe(task.identity, probe, finding, left=left, attempts=attempts, duration_ms=duration_ms)
+        probe.retry_after = finding.retry_after if finding else 0.0
+        return self.judge.of_probe(
+            task.identity,
+            probe,
+            finding,
+            left=left,
+            attempts=len(earlier),
+            waited_ms=_waited_ms(earlier),
+            duration_ms=duration_ms,
+        )
+
+
+def _may_pass(result: PreflightResult) -> bool:
+    return result.status == "error" and (result.details.cause or "").startswith(_PASSING)
+
+
+def _waited_ms(probes: list[Probe]) -> int:
+    """Return the time from the first attempt until now, but for waiting for other targets; 0 for a single attempt."""
+    seconds = time.monotonic() - probes[0].began - sum(probe.waited for probe in probes)
+    return round(seconds * 1000) if len(probes) > 1 else 0
 
 
 class _Worker(threading.Thread):

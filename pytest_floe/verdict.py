@@ -51,6 +51,7 @@ class Judge:
         *,
         left: Iterable[str] = (),
         attempts: int = 1,
+        waited_ms: int = 0,
         duration_ms: int = 0,
     ) -> PreflightResult:
         """Return the result of a check that ended with ``finding``, or without one; ``left`` is what stayed behind."""
@@ -71,6 +72,7 @@ class Judge:
             "left_behind": left,
             "swept": list(probe.swept),
             "attempts": attempts,
+            "waited_ms": waited_ms,
         }
         facts = {key: value for key, value in probe.facts.items() if key not in Details.model_fields}
         message = head.message if head else probe.message or ("verified" if probe.steps else "passed; it names no step")
@@ -169,7 +171,19 @@ def _scope(probe: Probe) -> str:
 
 
 #: Fields whose values the schema or the configuration fixes.
-_EXEMPT = ("target", "kind", "name", "endpoint", "cause", "step", "steps", "blocked_by", "scope", "attempts")
+_EXEMPT = (
+    "target",
+    "kind",
+    "name",
+    "endpoint",
+    "cause",
+    "step",
+    "steps",
+    "blocked_by",
+    "scope",
+    "attempts",
+    "waited_ms",
+)
 
 
 def _steps(probe: Probe) -> list[dict[str, Any]]:

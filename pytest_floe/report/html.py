@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pytest_floe.report.attempts import attempts
 from pytest_floe.report.models import PreflightReport
 from pytest_floe.report.page import OUTCOMES, Page, utc
 from pytest_floe.report.plaintext import plain
@@ -50,7 +51,7 @@ def _environment(limit: int) -> Environment:
         finalize=partial(_shown, limit=limit),
     )
     environment.filters |= {"name": _name, "breakable": _breakable, "ms": _milliseconds, "utc": utc}
-    environment.globals |= {"outcomes": OUTCOMES, "words": _WORDS}
+    environment.globals |= {"attempts": attempts, "outcomes": OUTCOMES, "words": _WORDS}
     return environment
 
 

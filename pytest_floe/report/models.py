@@ -53,6 +53,9 @@ class Details(BaseModel):
     left_behind: list[str] = Field([], description="What the check created and could not remove, by name.")
     swept: list[str] = Field([], description="Leftovers of crashed earlier runs that this run removed.")
     attempts: int = Field(1, description="How often the check ran until this result, with --floe-wait.")
+    waited_ms: int = Field(
+        0, ge=0, description="Time from the first attempt to this result, with --floe-wait; 0 if there was but one."
+    )
 
 
 class PreflightResult(Model):

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_floe import causes
+from pytest_floe.report.attempts import attempts
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.plaintext import plain
 
@@ -56,10 +57,12 @@ def _check(check: PreflightResult, widths: list[int]) -> Iterator[Line]:
     details = check.details
     if check.status == "ok":
         scope = "" if details.scope == "read-write" else "  read-only"
-        tries = f"  ready after {details.attempts} attempts" if details.attempts > 1 else ""
+        tries = f"  ready after {said}" if (said := attempts(details)) else ""
         yield f"  {cells}  {check.duration_ms:>6,} ms  {_plain(check.message)}{scope}{tries}", _MARKUP["ok"]
         return
     yield f"  {cells}  {_plain(details.cause or '')}  {_plain(check.message)}", _MARKUP[check.status]
+    if said := attempts(details):
+        yield f"           {'still so' if check.status == 'error' else 'ready'} after {said}", {}
     if check.remediation:
         anchor = causes.CAUSES[details.cause].anchor if details.cause in causes.CAUSES else ""
         yield f"           remedy: {_plain(check.remediation)}   ({anchor})", {}

@@ -258,9 +258,11 @@ def test_a_failed_check_is_never_said_to_be_wholly_verified():
 
 
 def test_retries_and_swept_leftovers_are_told():
-    page = page_of(report([check("storage", "s3", attempts=3, swept=["floe-preflight-old"])]))
+    page = page_of(report([check("storage", "s3", attempts=3, waited_ms=12_300, swept=["floe-preflight-old"])]))
 
-    assert "attempts 3 swept leftovers of crashed runs floe-preflight-old" in text(page.select_one("article.check"))
+    assert "ready after 3 attempts, 12 s swept leftovers of crashed runs floe-preflight-old" in text(
+        page.select_one("article.check")
+    )
 
 
 # Evidence and signature
