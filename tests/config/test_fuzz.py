@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pytest_floe import registry
 from pytest_floe.config import loading
 from pytest_floe.config.keys import keys_of
+from pytest_floe.config.loading import Configuration
 from pytest_floe.config.preflight import PreflightConfig
 from pytest_floe.config.problems import ConfigurationProblems
 
@@ -38,7 +39,14 @@ def _said(path: Path) -> str:
     try:
         configuration = loading.load(path, "prod", ENVIRON)
     except ConfigurationProblems as error:
-        return str(error)
+        said, problems = str(error), error.problems
+    else:
+        return _used(configuration)
+    assert all(problem.where and problem.message and problem.remedy for problem in problems), problems
+    return said
+
+
+def _used(configuration: Configuration) -> str:
     for target in configuration.targets:
         assert target.plan.endpoint
         assert target.secrets().keys() <= set(type(target.settings).model_fields)
