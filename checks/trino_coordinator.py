@@ -139,7 +139,7 @@ class Coordinator:
         if error.error_name == _REFUSAL:
             return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
-        about_objects = cause in ("operate.not_found", "operate.read_only")
+        about_objects = cause in ("operate.not_found", "operate.read_only", "operate.out_of_space")
         return Finding(cause, message, self._settings.place if about_objects else self._settings.url)
 
     def _explain_waiting(self, error: Exception) -> Finding | None:

@@ -18,3 +18,4 @@ from tests.servers.postgres import postgres, postgres_tls  # noqa: F401
 from tests.servers.postgres_states import postgres_cold_standby, postgres_replica, postgres_strict  # noqa: F401
 from tests.servers.snowflake import snowflake_server  # noqa: F401
 from tests.servers.trino import trino_server, trino_without_workers  # noqa: F401
+from tests.servers.trino_strict import trino_booting, trino_strict  # noqa: F401
