@@ -45,6 +45,7 @@ def plan(settings: PolarisSettings) -> Plan:
 def verify(settings: PolarisSettings, probe: Probe) -> None:
     """Get a token, read the configuration, list, and with ``write`` make and drop a namespace with a table."""
     probe.reach_url(settings.uri, settings.ca_file)
+    where = probe.address
     if settings.external_issuer:
         probe.reach_url(settings.external_issuer, settings.ca_file)
     httpx = probe.driver("httpx", "polaris")
@@ -55,6 +56,7 @@ def verify(settings: PolarisSettings, probe: Probe) -> None:
     with closing(rest):
         refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
         catalog = Catalog(rest, settings.uri, _headers(settings, probe, rest, refusals))
+        probe.address = where  # from here on it is not the issuer that is asked
         if not _configured(settings, probe, catalog, refusals):
             return
         done = _listed(settings, probe, catalog, refusals)

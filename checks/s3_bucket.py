@@ -5,15 +5,17 @@ Protocol: https://docs.aws.amazon.com/AmazonS3/latest/API/; its error codes: Err
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 from pytest_floe import Finding, http_cause
 
 from . import object_storage
 from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
-from .rest import LIMIT_BYTES
+from .rest import bounded
 
 CAUSES = {
     **dict.fromkeys(
@@ -99,12 +101,13 @@ class S3Bucket(Bucket):
 
     def read(self, key: str) -> bytes:
         """Get the object."""
-        body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read(LIMIT_BYTES)
-        return body
+        with closing(self._client.get_object(Bucket=self._name, Key=key)["Body"]) as body:
+            return b"".join(bounded(body.iter_chunks(), self.url, math.inf))
 
     def read_byte(self, key: str) -> None:
         """Get the first byte of the object."""
-        self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")["Body"].read(1)
+        with closing(self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")["Body"]) as body:
+            body.read(1)
 
     def delete(self, key: str) -> None:
         """Delete as a workload does; in a versioned bucket that adds a delete marker, which is remembered."""

@@ -105,7 +105,7 @@ class Probe:
     """Handed to every check. All durations are seconds unless the name says otherwise.
 
     ``write`` says whether this target allows writing; ``run_id`` is eight hexadecimal digits. ``address`` is host:port
-    of what was reached for last: what faults of the network are about.
+    of what is asked, which faults of the network are about: what was reached for last, unless a check sets it.
     """
 
     def __init__(

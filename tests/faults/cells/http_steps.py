@@ -16,13 +16,15 @@ from tests.faults.server import Answer
 from tests.faults.ways import WAYS, through
 
 _CANARY = "floe-preflight-"
+_KEY = f"/wh/{_CANARY}"
 
 
 @dataclass(frozen=True)
 class Step:
     """What a step asks first, and what its refusal by HTTP 403 means; None where a check may do without the answer.
 
-    ``place`` is what a fault of the service is about, ``after`` how many such requests of earlier steps pass.
+    ``place`` is what a fault of the service is about, ``after`` how many such requests of earlier steps pass, and
+    ``times`` how many of the step's own are tampered with: Azure's SDK asks again for the rest of what it reads.
     """
 
     name: str
@@ -32,10 +34,11 @@ class Step:
     grant: str = ""
     body: str = ""
     after: int = 0
+    times: int | None = 1
     place: str = ""
 
     def tamper(self, answer: Answer | Change) -> Tamper:
-        return Tamper(self.method, self.path, answer, after=self.after, times=1, body=self.body.encode())
+        return Tamper(self.method, self.path, answer, after=self.after, times=self.times, body=self.body.encode())
 
 
 def _trino() -> Iterator[Step]:
@@ -86,13 +89,13 @@ def _bigquery() -> Iterator[Step]:
 
 
 def _object_storage(
-    container: str, keys: str, grants: dict[str, str], retention: str, upload: str = "PUT"
+    grants: dict[str, str], *, retention: str, write: tuple[str, str], read: str, delete: str
 ) -> list[Step]:
     return [
-        Step("operate.retention", "GET", retention),
-        Step("operate.write", upload, keys, "authorize.write_denied", grants["write"]),
-        Step("operate.read", "GET", keys, "authorize.read_denied", grants["read"]),
-        Step("operate.delete", "DELETE", keys, "authorize.delete_denied", grants["delete"]),
+        Step("operate.retention", "GET", retention, times=None),
+        Step("operate.write", *write, "authorize.write_denied", grants["write"]),
+        Step("operate.read", "GET", read, "authorize.read_denied", grants["read"], times=None),
+        Step("operate.delete", "DELETE", delete, "authorize.delete_denied", grants["delete"]),
     ]
 
 
@@ -126,9 +129,13 @@ STEPS: dict[str, list[Step]] = {
     "trino": list(_trino()),
     "snowflake": list(_snowflake()),
     "bigquery": list(_bigquery()),
-    "s3": _object_storage("{bucket}", f"/wh/{_CANARY}", _S3, r"\?versioning"),
-    "gcs": _object_storage("{bucket}", _CANARY, _GCS, r"/b/[\w-]+\?"),
-    "adls": _object_storage("{container}", f"/wh/{_CANARY}", _ADLS, r"restype=container(?!.*comp=list)"),
+    "s3": _object_storage(_S3, retention=r"\?versioning", write=("PUT", _KEY), read=_KEY, delete=_KEY),
+    "gcs": _object_storage(
+        _GCS, retention=r"/b/[\w-]+\?", write=("POST", "/upload/"), read="/download/", delete=_CANARY
+    ),
+    "adls": _object_storage(
+        _ADLS, retention=r"restype=container(?!.*comp=list)", write=("PUT", _KEY), read=_KEY, delete=_KEY
+    ),
     "polaris": list(_polaris()),
 }
 
@@ -138,11 +145,11 @@ def _generated() -> Iterator[Cell]:
         for step in steps:
             place = step.place or PLACE[kind]
             broken: list[tuple[str, Answer | Change, str, str]] = [
-                ("step-500", Answer(500, LOGIN_PAGE), "operate.server_error", place),
-                ("step-cut", halved, UNEXPECTED, "{address}"),
+                ("step-500", Answer(500, LOGIN_PAGE), "operate.server_error", place)
             ]
             if step.denied:
                 broken.append(("step-403", Answer(403, LOGIN_PAGE), step.denied, step.grant))
+                broken.append(("step-cut", halved, UNEXPECTED, "{address}"))
             for fault, answer, cause, remedy in broken:
                 yield Cell(
                     kind=kind, fault=fault, at=step.name, source="path", server=WAYS[kind].server, twin=PLAIN[kind],

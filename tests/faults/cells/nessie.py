@@ -103,7 +103,7 @@ def frozen(which: Callable[[NessieServer], str]) -> Arrange:
         pid = listening(urlsplit(which(server)).port)
         os.kill(pid, signal.SIGSTOP)
         try:
-            yield Scene(settings, names={"issuer": server.keycloak.token_endpoint})
+            yield Scene(settings, names={"issuer_address": urlsplit(server.keycloak.url).netloc})
         finally:
             os.kill(pid, signal.SIGCONT)
 
@@ -172,9 +172,9 @@ CELLS = [
     cell("no-schema", as_principal("full", namespace="nobody.made_this"), "operate.not_found",
          "authorize.list_tables", "namespace nobody.made_this"),
     # How it is.
-    cell("vanish", frozen(lambda server: server.uri), "timeout", "operate.config", "{address}/iceberg",
+    cell("vanish", frozen(lambda server: server.uri), "timeout", "operate.config", "--floe-timeout: {address}",
          deadline=3.0, at="Nessie frozen"),
-    cell("vanish", frozen(lambda server: server.keycloak.url), "timeout", "authenticate", "{address}/iceberg",
-         deadline=3.0, at="Keycloak frozen", **_ISSUER),
+    cell("vanish", frozen(lambda server: server.keycloak.url), "timeout", "authenticate",
+         "--floe-timeout: {issuer_address}", deadline=3.0, at="Keycloak frozen", **_ISSUER),
     cell("plain-on-tls", as_principal("full", plain_text_called_tls), "tls.handshake_failed", "tls", "{address}"),
 ]  # fmt: skip
