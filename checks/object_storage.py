@@ -228,7 +228,7 @@ def _round_trip(probe: Probe, bucket: Bucket, prefix: str) -> None:
     # Two targets of one run may share a bucket: the random end keeps their canaries apart.
     key = prefix + probe.canary_name(secrets.token_hex(4))
     body = probe.signature.encode()
-    canary = probe.canary(bucket.url + key, lambda: _remove(probe, bucket, key))
+    canary = probe.canary(bucket.url + key, lambda: remove(probe, bucket, key))
     with probe.step("operate.write", bucket.explain("write")):
         bucket.write(key, body, canary.made)
     with probe.step("operate.read", bucket.explain("read")):
@@ -244,7 +244,8 @@ def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
         probe.fail("operate.wrong_content", message, bucket.url)
 
 
-def _remove(probe: Probe, bucket: Bucket, key: str) -> None:
+def remove(probe: Probe, bucket: Bucket, key: str) -> None:
+    """Delete the object ``key`` with all that the store keeps of it; what stays all the same is a finding."""
     bucket.delete(key)
     kept = bucket.purge(key)
     if bucket.exists(key):
@@ -271,4 +272,4 @@ def _sweep(probe: Probe, bucket: Bucket, prefix: str) -> None:
 
 def _sweep_one(probe: Probe, bucket: Bucket, key: str) -> None:
     body = bucket.read(key).decode(errors="replace")
-    probe.sweep(key.rpartition("/")[2], body, lambda: _remove(probe, bucket, key))
+    probe.sweep(key.rpartition("/")[2], body, lambda: remove(probe, bucket, key))

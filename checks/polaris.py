@@ -5,21 +5,17 @@ Protocol: https://github.com/apache/iceberg/blob/main/open-api/rest-catalog-open
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from functools import partial
 from urllib.parse import urlsplit
 
 from pytest_floe import Plan, Probe, check
 
 from .iceberg_catalog import Catalog, Levels
+from .iceberg_login import logged_in
 from .iceberg_refusals import Refusals
 from .iceberg_scratch import Scratch
-from .oauth2 import fetch_token
 from .polaris_settings import PolarisSettings
-from .rest import RefusedError, Rest
-from .scratch_table import PATTERN, REMOVAL_SECONDS
+from .rest import RefusedError
+from .scratch_table import PATTERN
 
 _BAD_REQUEST, _NOT_FOUND = 400, 404
 
@@ -44,37 +40,15 @@ def plan(settings: PolarisSettings) -> Plan:
 @check("catalog", "polaris", settings=PolarisSettings, plan=plan)
 def verify(settings: PolarisSettings, probe: Probe) -> None:
     """Get a token, read the configuration, list, and with ``write`` make and drop a namespace with a table."""
-    probe.reach_url(settings.uri, settings.ca_file)
-    where = probe.address
-    if settings.external_issuer:
-        probe.reach_url(settings.external_issuer, settings.ca_file)
-    httpx = probe.driver("httpx", "polaris")
-    with probe.step("start"):
-        trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
-        open_rest = partial(Rest, httpx, trust, urls=settings.urls)
-        rest = open_rest(probe.remaining)
-    with closing(rest):
-        refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
-        catalog = Catalog(rest, settings.uri, _headers(settings, probe, rest, refusals))
-        probe.address = where  # from here on it is not the issuer that is asked
-        if not _configured(settings, probe, catalog, refusals):
+    with logged_in(settings, probe) as login:
+        if not _configured(settings, probe, login.catalog, login.refusals):
             return
-        done = _listed(settings, probe, catalog, refusals)
+        done = _listed(settings, probe, login.catalog, login.refusals)
         if probe.write:
             probe.await_needs()
-            Scratch(probe, catalog, _reopening(open_rest, catalog), settings.levels, refusals).verify()
+            Scratch(probe, login.catalog, login.again, settings.levels, login.refusals).verify()
             done += ", table created and dropped"
         probe.ok(done + _validity(probe))
-
-
-def _headers(settings: PolarisSettings, probe: Probe, rest: Rest, refusals: Refusals) -> dict[str, str]:
-    """Return what every request to the catalog carries."""
-    token = settings.token.get_secret_value() if settings.token else None
-    if settings.issuer:
-        realm = {} if settings.external_issuer else settings.realm_header
-        otherwise = refusals.of("a token", "authorize.denied")
-        token = fetch_token(probe, rest, settings.issuer, realm, otherwise)
-    return {**settings.realm_header, **({"Authorization": f"Bearer {token}"} if token else {})}
 
 
 def _configured(settings: PolarisSettings, probe: Probe, catalog: Catalog, refusals: Refusals) -> bool:
@@ -121,16 +95,3 @@ def _is_missing(catalog: Catalog, namespace: Levels) -> bool:
 def _validity(probe: Probe) -> str:
     seconds = probe.facts.get("token_valid_seconds")
     return f", token valid {seconds:,} s" if seconds else ""
-
-
-def _reopening(
-    open_rest: Callable[[Callable[[], float]], Rest], catalog: Catalog
-) -> Callable[[], AbstractContextManager[Catalog]]:
-    """Return what opens the catalog anew: a removal must work after the check's end, too."""
-
-    @contextmanager
-    def again() -> Iterator[Catalog]:
-        with closing(open_rest(lambda: REMOVAL_SECONDS)) as rest:
-            yield catalog.through(rest)
-
-    return again

@@ -33,6 +33,8 @@ _TABLE = (
     ("config.missing_credentials", "No credentials were found for this target.", "give credentials: {subject}"),
     ("config.missing_driver", "The client library of this kind is not installed.", "run: {subject}"),
     ("config.object_not_given", "The target names no bucket, database or warehouse to verify.", "set {subject}"),
+    ("config.write_not_allowed", "What the target is to show can't be shown without writing, which is not allowed.",
+     "set {subject}"),
     ("config.weak_secret", "A secret is short or equal to a public value, so it cannot be kept out of text reliably.",
      "replace {subject} by a secret of at least 8 characters that is not used as a name"),
     # Name resolution and TCP.
@@ -73,6 +75,7 @@ _TABLE = (
      "make sure that the address leads to the service itself, not to a proxy or login page: {subject}"),
     ("operate.wrong_content", "What was read back is not what was written.",
      "look for caches, proxies and consistency settings in front of {subject}"),
+    ("operate.wrong_location", "What was written lies elsewhere than the configuration says.", "compare {subject}"),
     ("operate.wrong_region", "The object lives in another region than the configuration says.", "set {subject}"),
     ("operate.read_only", "The service takes no writes.", "connect to the primary, or end the read-only mode of {subject}"),
     ("operate.out_of_space", "The service has no space left.", "free or add space at {subject}"),

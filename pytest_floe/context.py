@@ -49,9 +49,10 @@ class Context:
         self.evidence = Evidence(self.run_id, self.scrubber)
         self.workers = Workers(self.run_dir)
         self.scrubber.declare_public(vocabulary())
-        for target in self.targets:
+        known = [*self.targets, *(joined for target in self.targets for joined in target.joined.values())]
+        for target in known:
             self.scrubber.declare_public(target.public_values())
-        for target in self.targets:
+        for target in known:
             for secret in target.secrets().values():
                 self.scrubber.add(secret)
 
@@ -141,6 +142,7 @@ def _packed(target: Target) -> dict[str, Any]:
         "kind": target.kind,
         "name": target.name,
         "needs": list(target.needs),
+        "joined": {service: _packed(joined) for service, joined in target.joined.items()},
         "settings": {key: _plain(value) for key, value in values.items()},
     }
 
@@ -156,6 +158,7 @@ def _plain(value: Any) -> Any:
 
 
 def _unpacked(packed: Mapping[str, Any]) -> Target:
-    settings = registry.find(packed["kind"]).settings.model_validate(packed["settings"])
-    needs = tuple(packed["needs"])
-    return Target(**{**packed, "settings": settings, "needs": needs}, shown={}, origins={})
+    plain = registry.find(packed["kind"]).settings.model_validate(packed["settings"])
+    settings = plain.joining({service: _unpacked(joined) for service, joined in packed["joined"].items()})
+    identity = {key: packed[key] for key in ("environment", "service", "kind", "name")}
+    return Target(**identity, settings=settings, shown={}, origins={}, needs=tuple(packed["needs"]))

@@ -27,6 +27,7 @@ BUILT_IN = {
     "adls": ("storage", "pytest_floe.checks.adls"),
     "polaris": ("catalog", "pytest_floe.checks.polaris"),
     "postgres": ("postgres", "pytest_floe.checks.postgres"),
+    "lakehouse": ("lakehouse", "pytest_floe.checks.lakehouse"),
 }
 
 

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pytest_floe import registry
 from pytest_floe.config.drafts import NAME_PATTERN
 from pytest_floe.config.keys import Key, keys_of
-from pytest_floe.config.preflight import PreflightConfig
+from pytest_floe.config.preflight import DEFINING, PreflightConfig
 from pytest_floe.records import RECORD
 from pytest_floe.report.models import PreflightReport
 from pytest_floe.settings import ENVIRONMENT_KEY
@@ -43,7 +43,7 @@ def config_schema() -> Schema:
     """Return the schema of floe.yaml, with the built-in kinds."""
     kinds = registry.BUILT_IN
     definitions = {"environment": _environment()}
-    definitions |= {kind: _section(kind) for kind in kinds}
+    definitions |= {kind: _section(kind) for kind, (service, _) in kinds.items() if service in DEFINING}
     definitions |= {f"{kind}-target": _target(kind) for kind in kinds}
     definitions["other-target"] = _plugged()
     environments = {
@@ -72,7 +72,7 @@ def _environment() -> Schema:
         "description": "Further targets, each with its service, kind, name and that kind's keys.",
         "items": {"oneOf": [_to(f"{kind}-target") for kind in (*registry.BUILT_IN, "other")]},
     }
-    sections = {kind: _to(kind) for kind in registry.BUILT_IN}
+    sections = {kind: _to(kind) for kind, (service, _) in registry.BUILT_IN.items() if service in DEFINING}
     properties = {**flat, **sections, "compiled_artifacts": _ARTIFACTS, "targets": listed}
     return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
 

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
+
+if TYPE_CHECKING:
+    from pytest_floe.registry import Plan
 
 ENVIRONMENT_KEY = "x-environment"
 #: In the context of a validation: the folder that relative paths start from.
 FOLDER = "folder"
 _SECRET_PARAMETERS = {"sig", "password", "token", "access_token", "secret", "client_secret", "key"}
+
+
+class Joined(Protocol):
+    """Another target of the environment, as a check that joins it sees it."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def plan(self) -> Plan: ...
 
 
 class Settings(BaseModel):
@@ -29,6 +49,9 @@ class Settings(BaseModel):
     flat: ClassVar[dict[str, str]] = {}
     #: The key without which the target can't be addressed at all, if there is one.
     defining: ClassVar[str | None] = None
+    #: Services of which the check joins one target each, with the kinds it knows how to join. A key of the service's
+    #: name says which target; the settings of all are in ``joined``.
+    joins: ClassVar[dict[str, tuple[str, ...]]] = {}
     #: Keys that name an identity, which a secret completes. SDK variables never put another beside a given one.
     login_names: ClassVar[frozenset[str]] = frozenset({"user", "account", "access_key_id", "client_id", "tenant_id"})
     #: Keys that are an identity by themselves; beside them SDK variables add nothing to the login.
@@ -41,6 +64,18 @@ class Settings(BaseModel):
     needs: tuple[str, ...] = Field(
         (), description="Services, or names of targets, without which writing is not tried: the check waits for them."
     )
+    _joined: dict[str, Joined] = PrivateAttr(default_factory=dict)
+
+    @property
+    def joined(self) -> Mapping[str, Joined]:
+        """The targets that the check joins, by service."""
+        return self._joined
+
+    def joining(self, others: Mapping[str, Joined]) -> Self:
+        """Return the same settings, joining ``others``."""
+        copy = self.model_copy()
+        copy._joined = dict(others)  # noqa: SLF001 - a copy of its own
+        return copy
 
 
 def setting(default: Any = None, description: str = "", *, env: tuple[str, ...] = (), **constraints: Any) -> Any:

@@ -36,6 +36,11 @@ class Target:
         return f"{self.environment}-{self.service}-{self.name}"
 
     @property
+    def joined(self) -> dict[str, Target]:
+        """The targets whose settings its check uses beside its own, by service."""
+        return {service: other for service, other in self.settings.joined.items() if isinstance(other, Target)}
+
+    @property
     def plan(self) -> registry.Plan:
         """What its check would touch."""
         return registry.find(self.kind).plan(self.settings)

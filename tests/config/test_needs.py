@@ -100,5 +100,64 @@ def test_a_circle_is_a_mistake(project: Project, text: str, circle: str) -> None
     assert ".needs: " in mistake
 
 
+LAKEHOUSE = """
+environments:
+  prod:
+    compute_type: duckdb
+    storage_type: s3
+    catalog_uri: https://polaris.example
+    targets:
+    - {service: storage, kind: gcs, name: archive}
+    - {service: storage, kind: s3, name: second}
+    - {service: lakehouse, kind: lakehouse, %s}
+"""
+
+
+def test_a_lakehouse_joins_and_needs_what_the_environment_declares(project: Project) -> None:
+    lakehouse = project.targets(LAKEHOUSE % "")["lakehouse-lakehouse"]
+
+    assert {service: joined.id for service, joined in lakehouse.joined.items()} == {
+        "catalog": "prod-catalog-polaris",
+        "storage": "prod-storage-s3",
+        "compute": "prod-compute-duckdb",
+    }
+    assert lakehouse.needs == ("prod-catalog-polaris", "prod-storage-s3", "prod-compute-duckdb")
+
+
+def test_a_lakehouse_joins_what_it_names(project: Project) -> None:
+    lakehouse = project.targets(LAKEHOUSE % "storage: second")["lakehouse-lakehouse"]
+
+    assert lakehouse.joined["storage"].id == "prod-storage-second"
+    assert "prod-storage-second" in lakehouse.needs
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (LAKEHOUSE % "storage: secnod", "storage: 'secnod' is the name of no storage here; did you mean 'second'?"),
+        (
+            LAKEHOUSE % "storage: archive",
+            "storage: lakehouse can't join storage archive, which is of kind gcs; name one of kind s3",
+        ),
+        (
+            LAKEHOUSE.replace("storage_type: s3", "storage_type: null") % "",
+            "storage: lakehouse joins one storage, and there are archive, second; say which by storage: NAME",
+        ),
+        (
+            LAKEHOUSE.replace("compute_type: duckdb", "compute_type: null") % "",
+            "compute: lakehouse joins a compute, and none is declared; declare a compute",
+        ),
+    ],
+)
+def test_what_a_lakehouse_cannot_join_is_a_mistake(project: Project, text: str, mistake: str) -> None:
+    assert mistake in project.mistake(text)
+
+
+def test_a_lakehouse_is_declared_under_targets_only(project: Project) -> None:
+    text = "environments: {prod: {compute_type: duckdb, lakehouse: {write: true}}}"
+
+    assert "lakehouse: lakehouse can't be declared by a section; write it under targets" in project.mistake(text)
+
+
 def test_mistakes_in_needs_are_said_beside_all_others(project: Project) -> None:
     assert len(project.mistakes(lake(duckdb="needs: [nothing]", s3="regoin: x"))) == 2

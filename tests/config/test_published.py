@@ -91,7 +91,7 @@ def test_an_editor_has_a_hint_for_every_key(validator: jsonschema.Draft202012Val
     definitions = validator.schema["$defs"]  # type: ignore[index]
     for kind in registry.BUILT_IN:
         for name in keys_of(registry.find(kind).settings):
-            assert definitions[kind]["properties"][name]["description"].strip(), f"{kind}.{name}"
+            assert definitions[f"{kind}-target"]["properties"][name]["description"].strip(), f"{kind}.{name}"
     for name in PreflightConfig.model_fields:
         assert definitions["environment"]["properties"][name]["description"].strip(), name
 

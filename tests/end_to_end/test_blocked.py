@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import boto3
 import pytest
-from pydantic import SecretStr
 
-from pytest_floe.local import policies
-from pytest_floe.local.platform import BUCKET, REGION, USER, LocalPlatform
 from tests.end_to_end.conftest import run
-
-
-def configured(folder: Path, platform: LocalPlatform) -> dict[str, str]:
-    """Write a floe.yaml for the running platform; return the variables that its references need."""
-    secrets: dict[str, str] = {}
-
-    def refer(secret: SecretStr) -> str:
-        secrets[f"FLOE_{len(secrets)}"] = secret.get_secret_value()
-        return f"${{env:FLOE_{len(secrets) - 1}}}"
-
-    environment = json.dumps(platform.environment(), default=refer)
-    (folder / "floe.yaml").write_text(json.dumps({"environments": {"lake": json.loads(environment)}}))
-    return secrets
-
-
-def allow(platform: LocalPlatform, policy: dict[str, object]) -> None:
-    """Replace what the workload may do in the storage."""
-    given = platform.credentials
-    admin = boto3.client(
-        "iam",
-        endpoint_url=platform.environment()["s3"]["endpoint"],
-        region_name=REGION,
-        aws_access_key_id=given.admin_s3_access_key_id,
-        aws_secret_access_key=given.admin_s3_secret_access_key.get_secret_value(),
-    )
-    admin.put_user_policy(UserName=USER, PolicyName=f"{USER}-policy", PolicyDocument=json.dumps(policy))
+from tests.end_to_end.lake import ALL_GRANTS, allow, configured
 
 
 @pytest.fixture
 def read_only(platform):
-    whole = policies.read_write(BUCKET)
-    allow(platform, {**whole, "Statement": whole["Statement"][:1]})
+    allow(platform, {**ALL_GRANTS, "Statement": ALL_GRANTS["Statement"][:1]})
     yield platform
-    allow(platform, whole)
+    allow(platform, ALL_GRANTS)
 
 
 @pytest.mark.parametrize("way", [(), ("-n4",)], ids=["alone", "with workers"])
