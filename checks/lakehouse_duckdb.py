@@ -117,11 +117,13 @@ class DuckDBEngine:
         said = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token}
         said["REGION"] = self._files.region
         if storage.endpoint:
-            parts = urlsplit(storage.endpoint)
-            said |= {"ENDPOINT": parts.netloc, "URL_STYLE": "vhost" if storage.path_style is False else "path"}
-        parts = [f"{name} {literal(value)}" for name, value in said.items() if value]
+            said |= {
+                "ENDPOINT": urlsplit(storage.endpoint).netloc,
+                "URL_STYLE": "vhost" if storage.path_style is False else "path",
+            }
+        given = [f"{name} {literal(value)}" for name, value in said.items() if value]
         plain = ", USE_SSL false" if storage.endpoint and storage.endpoint.startswith("http:") else ""
-        return f"CREATE SECRET storage (TYPE s3, {', '.join(parts)}{plain})"
+        return f"CREATE SECRET storage (TYPE s3, {', '.join(given)}{plain})"
 
 
 def _packaged(extension: str) -> Path | None:

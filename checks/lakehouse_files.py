@@ -72,7 +72,7 @@ class Files:
         return self._bucket(location).explain("delete")
 
     def _bucket(self, address: str) -> S3Bucket:
-        client = s3_session.client(self._session, "s3", self._settings, REMOVAL_SECONDS)
+        client = s3_session.client(self._session, "s3", self._settings, lambda: REMOVAL_SECONDS)
         name, who = urlsplit(address).netloc, self._settings.login
         return S3Bucket(client, name, grant=self._settings.grant, put={}, who=who)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_floe import Finding, Probe
 
 from .iceberg_catalog import Levels
@@ -11,6 +13,7 @@ from .trino import TrinoSettings
 from .trino_coordinator import Coordinator
 
 _MARGIN_SECONDS = 0.5
+_DEEPEST = 10
 _NOT_THERE = ("CATALOG_NOT_FOUND", "SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND")
 _REFUSED_BY_STORAGE = ("Access Denied", "AccessDenied", "Forbidden", "Status Code: 403", "InvalidAccessKeyId")
 _FILES_NOT_THERE = ("NoSuchBucket", "NoSuchKey", "does not exist", "ICEBERG_MISSING_METADATA")
@@ -44,18 +47,29 @@ class TrinoEngine:
         name = str(getattr(error, "error_name", ""))
         if not name:
             return None
-        message = f"{name}: {getattr(error, 'message', '')}"[:300]
+        message, *causes = _told(error)
+        message = f"{name}: {'; '.join(dict.fromkeys([message, *causes[-1:]]))}"[:300]
+        whole = " ".join([message, *causes])
         if name in _NOT_THERE:
             return Finding("operate.not_found", message, f"{self.where}: it must mean {self._settings.warehouse}")
         if name == "PERMISSION_DENIED":
             grant = f"select from the tables of {quoted(self._catalog)} to user {self._user}"
             return Finding("authorize.read_denied", message, grant)
-        if any(said in message for said in _REFUSED_BY_STORAGE):
+        if any(said in whole for said in _REFUSED_BY_STORAGE):
             grant = f"s3:GetObject on {location}/* to the credentials that {self.where} uses"
             return Finding("authorize.read_denied", message, grant)
-        if any(said in message for said in _FILES_NOT_THERE):
+        if any(said in whole for said in _FILES_NOT_THERE):
             return Finding("operate.not_found", message, f"the storage that {self.where} uses: it must hold {location}")
         return None
 
     def _name(self, levels: Levels, table: str) -> str:
         return quoted(self._catalog, ".".join(levels), table)
+
+
+def _told(error: Any) -> list[str]:
+    """Return what Trino says, and what lies beneath it: a refusal of the storage is only told there."""
+    told, failure = [str(getattr(error, "message", ""))], getattr(error, "failure_info", None)
+    while failure and len(told) < _DEEPEST:
+        failure = failure.get("cause")
+        told += [str(failure.get("message"))] if failure else []
+    return told
