@@ -48,3 +48,7 @@ def platform() -> Iterator[LocalPlatform]:
     """The embedded platform, started once, to be configured as an environment of its own."""
     with LocalPlatform() as running:
         yield running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.import_plugin("tests.servers.fixtures")

@@ -1,19 +1,17 @@
-"""Azure Blob Storage: Azurite, Microsoft's emulator, installed by npm into the user's cache when first needed.
+"""Azure Blob Storage: Azurite, Microsoft's emulator.
 
 It verifies shared keys and signatures; of a bearer token it verifies the claims only. It has no DFS endpoint.
+
+Given: ``FLOE_TEST_AZURITE=https://lake:key@host:port?ca_file=…``, an Azurite with the account ``lake``. In a container:
+``azure-storage/azurite``. Native: from npm.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
 import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,12 +28,14 @@ from azure.storage.blob import (
 )
 
 from tests.faults.certificates import Certificates
-from tests.servers.downloads import CACHE
+from tests.servers import containers, programs
+from tests.servers.processes import answers, free_port, started
+from tests.servers.providers import first_that_serves, given
 
-VERSION = "3.35.0"
+IMAGE = f"mcr.microsoft.com/azure-storage/azurite:{programs.AZURITE}"
 ACCOUNT = "lake"
 KEY = base64.b64encode(b"shared key of the tests' account" * 2).decode()
-_INSTALL_WITHIN, _READY_WITHIN = 300.0, 30.0
+_ACCOUNTS = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
 
 
 @dataclass
@@ -106,65 +106,48 @@ class Azurite:
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Azurite]:
     """HTTPS, with a certificate of a private authority."""
-    program, folder = _installed(), tmp_path_factory.mktemp("azurite")
-    issued = certificates.issue()
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
-    port = _free_port()
-    command = [*program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "-l", str(folder / "data")]
-    command += ["--cert", str(folder / "certificate.pem"), "--key", str(folder / "key.pem"), "--oauth", "basic"]
-    command += ["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry"]
-    environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
-    log = folder / "log"
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=environment) as process:
-        try:
-            _wait_for(port, process, log)
-            yield Azurite(f"https://127.0.0.1:{port}/{ACCOUNT}", certificates.ca_file)
-        finally:
-            process.terminate()
+    with first_that_serves(
+        "Azurite",
+        endpoint=at_endpoint,
+        container=lambda: in_container(certificates),
+        native=lambda: natively(tmp_path_factory.mktemp("azurite"), certificates),
+    ) as server:
+        yield server
 
 
-def _installed() -> list[str]:
-    """Return the command that starts the blob service; skips, saying what was tried, where that can't be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        pytest.skip(f"Azurite needs node and npm on the PATH; found node: {node}, npm: {npm}")
-    folder = CACHE / f"azurite-{VERSION}"
-    main = folder / "node_modules/azurite/dist/src/blob/main.js"
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        if not main.exists():
-            _install([npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"azurite@{VERSION}"])
-    return [node, str(main)]
+@contextmanager
+def at_endpoint() -> Iterator[Azurite]:
+    """Use an Azurite that runs already."""
+    there = given("FLOE_TEST_AZURITE")
+    yield Azurite(f"{there.url}/{ACCOUNT}", Path(there.options["ca_file"]), there.password)
 
 
-def _install(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_WITHIN, check=False)
-    if done.returncode:
-        pytest.skip(f"{' '.join(command)} failed: {done.stderr[-500:]}")
+@contextmanager
+def in_container(certificates: Certificates) -> Iterator[Azurite]:
+    """Run the official image."""
+    pem = certificates.pem()
+    files = [(pem.key.encode(), "/tmp/key.pem"), (pem.chain.encode(), "/tmp/certificate.pem")]
+    command = ["azurite-blob", "--blobHost", "0.0.0.0", *_options(Path("/tmp"))]
+    told = {"ports": [10000], "command": command, "env": _ACCOUNTS, "transferables": files}
+    with containers.running(IMAGE, **told) as container:
+        url = f"https://{containers.address(container, 10000)}"
+        containers.wait_until(lambda: answers(url), container)
+        yield Azurite(f"{url}/{ACCOUNT}", certificates.ca_file)
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Several workers of one run must not install at the same time."""
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+@contextmanager
+def natively(folder: Path, certificates: Certificates) -> Iterator[Azurite]:
+    """Run an Azurite of our own, whose data lies in ``folder``."""
+    pem, port = certificates.pem(), free_port()
+    (folder / "key.pem").write_text(pem.key)
+    (folder / "certificate.pem").write_text(pem.chain)
+    command = ["node", programs.azurite(), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    url = f"https://127.0.0.1:{port}"
+    with started([*command, "-l", folder / "data", *_options(folder)], os.environ | _ACCOUNTS) as process:
+        process.wait_until(lambda: answers(url))
+        yield Azurite(f"{url}/{ACCOUNT}", certificates.ca_file)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _READY_WITHIN
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"Azurite did not start: {log.read_text()[-2000:]}")
+def _options(folder: Path) -> list[str]:
+    files = ["--cert", f"{folder}/certificate.pem", "--key", f"{folder}/key.pem"]
+    return [*files, "--oauth", "basic", "--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry"]

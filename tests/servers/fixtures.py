@@ -14,6 +14,7 @@ from tests.servers.lakehouse import lakehouse  # noqa: F401
 from tests.servers.minio import minio, minio_tls  # noqa: F401
 from tests.servers.moto_s3 import moto_s3, moto_s3_tls  # noqa: F401
 from tests.servers.nessie import nessie  # noqa: F401
+from tests.servers.polaris import polaris  # noqa: F401
 from tests.servers.postgres import postgres, postgres_tls  # noqa: F401
 from tests.servers.postgres_states import postgres_cold_standby, postgres_replica, postgres_strict  # noqa: F401
 from tests.servers.snowflake import snowflake_server  # noqa: F401

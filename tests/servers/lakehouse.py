@@ -61,7 +61,7 @@ def lakehouse(trino_server: TrinoServer, nessie: NessieServer) -> Iterator[Lakeh
     }
     told = ", ".join(f"\"{name}\" = '{value}'" for name, value in properties.items())
     trino_server.run(f"CREATE CATALOG {LAKE} USING iceberg WITH ({told})")
-    trino_server.run(f"CREATE SCHEMA {LAKE}.{SCHEMA}")
+    trino_server.run(f"CREATE SCHEMA IF NOT EXISTS {LAKE}.{SCHEMA}")
     _warm_up(trino_server)
     yield Lakehouse(trino_server, nessie, minio, keys)
     trino_server.run(f"DROP CATALOG {LAKE}")

@@ -17,7 +17,7 @@ from tests.servers.providers import Unavailable
 #: What computes, and what mostly waits for the network: one of each at a time.
 QUEUES: tuple[tuple[Callable[[], Path], ...], ...] = (
     (programs.minio, programs.fake_gcs_server),
-    (programs.trino, programs.keycloak, programs.nessie, programs.bqemulator, programs.fakesnow),
+    (programs.trino, programs.keycloak, programs.nessie, programs.azurite, programs.bqemulator, programs.fakesnow),
 )
 
 

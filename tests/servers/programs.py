@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.servers import go, java
-from tests.servers.downloads import fetch
+from tests.servers.downloads import alone, fetch, program
 from tests.servers.environment import environment
 
-KEYCLOAK, NESSIE, TRINO = "26.4.0", "0.99.0", "476"
+KEYCLOAK, NESSIE, TRINO, AZURITE = "26.4.0", "0.99.0", "476", "3.35.0"
 #: Of the Keycloak that is installed; a container is told the same.
 KEYCLOAK_ADMIN, KEYCLOAK_PASSWORD = "floe-admin", "floe-admin-s3cret"
 _TRINO_PLUGINS = ("memory", "tpch", "iceberg")
@@ -71,6 +71,17 @@ def keycloak_environment(database: Path) -> dict[str, str]:
         "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx384m",
         "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED",
     }
+
+
+def azurite() -> Path:
+    """Azurite's blob service, a script for node: 186 MB."""
+    program("node", of="Azurite")
+    with alone(f"azurite-{AZURITE}") as home:
+        main = home / "node_modules/azurite/dist/src/blob/main.js"
+        if not main.is_file():
+            npm = program("npm", of="Azurite")
+            fetch([npm, "install", "--prefix", str(home), "--no-audit", "--no-fund", f"azurite@{AZURITE}"])
+    return main
 
 
 def bqemulator() -> Path:

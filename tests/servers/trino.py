@@ -65,8 +65,8 @@ def trino_server(certificates: Certificates) -> Iterator[TrinoServer]:
         container=lambda: in_container(certificates),
         native=lambda: serve(certificates),
     ) as server:
-        server.run(f"CREATE SCHEMA {CATALOG}.{SCHEMA}")
-        server.run(f"CREATE TABLE {CATALOG}.{SCHEMA}.orders (id integer)")
+        server.run(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
+        server.run(f"CREATE TABLE IF NOT EXISTS {CATALOG}.{SCHEMA}.orders (id integer)")
         yield server
 
 
