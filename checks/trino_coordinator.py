@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, http_cause
 
-from . import guarded_requests
+from . import guarded_requests, trino_behind
 
 if TYPE_CHECKING:
     from .scratch_table import Explain, Rows
@@ -138,6 +138,10 @@ class Coordinator:
             return Finding("authorize.denied", message, f"impersonation of user {who[2]} to user {who[1]}")
         if error.error_name == _REFUSAL:
             return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
+        why = trino_behind.root(error)
+        message += f"; because {why}"[:300] if why else ""
+        if behind := trino_behind.refusal(error, refused, self._settings.catalog):
+            return Finding(behind[0], message, behind[1])
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
         about_objects = cause in ("operate.not_found", "operate.read_only", "operate.out_of_space")
         return Finding(cause, message, self._settings.place if about_objects else self._settings.url)
