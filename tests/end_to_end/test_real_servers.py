@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Finished
-from tests.end_to_end.real import TARGETS, RealEnvironment, Servers
+from tests.end_to_end.real import BEHIND_TLS, TARGETS, RealEnvironment, Servers
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +60,8 @@ def test_a_revoked_grant(environment: RealEnvironment, tmp_path: Path, target: s
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_server_that_is_stopped(environment: RealEnvironment, tmp_path: Path, target: str) -> None:
     assert_one_finding(environment.run(tmp_path, stopped=target), target, "connect.refused")
+
+
+@pytest.mark.parametrize("target", BEHIND_TLS)
+def test_a_certificate_that_expired(environment: RealEnvironment, tmp_path: Path, target: str) -> None:
+    assert_one_finding(environment.run(tmp_path, expired=target), target, "tls.expired")
