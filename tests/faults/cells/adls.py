@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from tests.servers.entra import application, entra, unsigned_token
 
 PREFIX = "wh"
 STRANGERS_KEY = base64.b64encode(b"x" * 64).decode()
-_NUMBERS = itertools.count()
 _HOUR = 1.0
 _LAST_WEEK = {"nbf": int(time.time()) - 700_000, "exp": int(time.time()) - 600_000}
 _NEXT_WEEK = {"nbf": int(time.time()) + 600_000, "exp": int(time.time()) + 700_000}
@@ -32,7 +30,7 @@ def logged_in(login: Login, *, data: bool = False, **changes: object) -> Arrange
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
         server: Azurite = lab.server("azurite")
-        container = server.container(f"matrix-{next(_NUMBERS)}")
+        container = server.container(f"matrix-{lab.number()}")
         if data:
             server.put(container, f"{PREFIX}/part-0", "data")
         where = {"container": container, "account": ACCOUNT, "endpoint": server.url, "ca_file": server.ca_file}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ PREFIX = "wh"
 LIST, GET, CREATE, DELETE = (f"storage.objects.{action}" for action in ("list", "get", "create", "delete"))
 WORKLOAD = (LIST, GET, CREATE, DELETE)
 _BUCKET_GET = "storage.buckets.get"
-_NUMBERS = itertools.count()
 
 #: From the key file that Google gives to the one that the check is given.
 KeyFile = Callable[[dict[str, str]], dict[str, str]]
@@ -35,7 +33,7 @@ def account(
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
         gcs: GcsServer = lab.server(server)
-        bucket = gcs.bucket(f"matrix-{next(_NUMBERS)}", **(options or {}))
+        bucket = gcs.bucket(f"matrix-{lab.number()}", **(options or {}))
         owner = gcs.gateway.account(*permissions)
         told = key(owner.key_file)
         where = {"bucket": bucket, "prefix": PREFIX, "endpoint": gcs.url, "credentials_json": json.dumps(told)}
