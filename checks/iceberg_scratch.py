@@ -67,16 +67,13 @@ class Scratch:
             self._scratch_table.remove()
         with self._probe.step("operate.drop_namespace", self._refusals.of("NAMESPACE_DROP", denied)):
             self._scratch_namespace.remove()
-            if self._catalog.has_namespace(self._namespace):
-                self._probe.fail(
-                    "operate.not_removed",
-                    "the namespace is still there after it was dropped",
-                    self._scratch_namespace.name,
-                )
 
     def _remove_namespace(self) -> None:
         with self._again() as catalog:
             catalog.drop_namespace(self._namespace)
+            if catalog.has_namespace(self._namespace):
+                message = "the namespace is still there after it was dropped"
+                self._probe.fail("operate.not_removed", message, ".".join(self._namespace))
 
     def _remove_table(self) -> None:
         with self._again() as catalog:

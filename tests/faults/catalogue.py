@@ -106,6 +106,7 @@ _FURTHER = {
     "newer-version": "written by a newer version",
     "no-memory": "limit of memory too small",
     "no-extension": "extension missing",
+    "old-driver": "client library too old for a setting",
     "bad-setting": "setting that the service does not take",
     "few-connections": "few connections left",
     "stopping": "server shutting down",

@@ -88,6 +88,21 @@ def left_by_an_earlier_run() -> Arrange:
     return arrange
 
 
+def scratch_left_by_an_earlier_run() -> Arrange:
+    """Return the arrangement of a database with the scratch database of such a run beside it."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        with at()(lab) as scene:
+            name = canary.name("0badcafe", "x", datetime.now(UTC) - timedelta(hours=2))
+            left = Path(str(scene.settings["path"])).with_name(name)
+            left.write_text("a database")
+            left.with_name(f"{name}.signature").write_text(canary.signature("0badcafe"))
+            yield Scene(scene.settings, lambda: [name] if left.exists() else [])
+
+    return arrange
+
+
 def frozen(*, when_closed: bool) -> Arrange:
     """Return the arrangement of a disk without a file, which takes no more writes once the check closed its own."""
 
@@ -167,6 +182,19 @@ CELLS = [
         server="DuckDB",
         twin=TWIN,
         arrange=left_by_an_earlier_run(),
+        status="ok",
+        cause=None,
+        step=None,
+        remedy="",
+    ),
+    Cell(
+        kind="duckdb",
+        fault="leftover",
+        at="scratch database",
+        source="real",
+        server="DuckDB",
+        twin=TWIN,
+        arrange=scratch_left_by_an_earlier_run(),
         status="ok",
         cause=None,
         step=None,

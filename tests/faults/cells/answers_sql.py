@@ -1,0 +1,151 @@
+"""Trino, Snowflake and BigQuery whose answers are not what they should be, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import snowflake.connector
+
+from pytest_floe import canary
+from tests.faults.cell import Arrange, Cell, Scene, Twin
+from tests.faults.cells.protocol import PLAIN
+from tests.faults.edits import edited, swapped
+from tests.faults.lab import Lab
+from tests.faults.path import Tamper
+from tests.faults.server import Answer
+from tests.faults.ways import WAYS, through
+from tests.servers import snowflake as snowflake_server
+from tests.servers import trino
+
+TRINO, SNOWFLAKE, BIGQUERY = WAYS["trino"], WAYS["snowflake"], WAYS["bigquery"]
+_CANARY = "floe-preflight-"
+_MINE, _YOURS = b"pytest-floe canary", b"somebody's content"
+_ANY_RESULT = ("GET", "/v1/statement/")
+_JOB = ("POST", "/jobs")
+
+
+def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str | None, **more: Any) -> Cell:
+    told: dict[str, Any] = {"remedy": "", "twin": PLAIN[kind], "source": "path", **more}
+    return Cell(
+        kind=kind, fault=fault, server=WAYS[kind].server, arrange=arrange, cause=cause, step=step, **told
+    )  # fmt: skip
+
+
+def failing(name: str, kind: str = "USER_ERROR") -> Answer:
+    """What Trino answers to a statement that failed."""
+    error = {"errorName": name, "errorType": kind, "errorCode": 1, "message": "as the matrix wants it"}
+    return Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": error})
+
+
+def old_trino_table() -> Arrange:
+    """Return the arrangement of a schema with the table of a run that was killed two hours ago."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: trino.TrinoServer = lab.server("trino_server")
+        name, comment = _killed()
+        table = f'{trino.CATALOG}.{trino.SCHEMA}."{name}"'
+        server.run(f"CREATE TABLE {table} (id integer) COMMENT '{comment}'")
+        try:
+            with through(TRINO)(lab) as scene:
+                yield scene
+        finally:
+            server.run(f"DROP TABLE IF EXISTS {table}")
+
+    return arrange
+
+
+def old_snowflake_table() -> Arrange:
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: snowflake_server.SnowflakeServer = lab.server("snowflake_server")
+        name, comment = _killed()
+        server.run(f"CREATE TABLE \"{name}\" (id INTEGER) COMMENT = '{comment}'")
+        try:
+            with through(SNOWFLAKE)(lab) as scene:
+                yield scene
+        finally:
+            server.run(f'DROP TABLE IF EXISTS "{name}"')
+
+    return arrange
+
+
+def old_bigquery_table() -> Arrange:
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        with through(BIGQUERY)(lab) as scene:
+            lab.server("bigquery_server").table(str(scene.settings["dataset"]), *_killed())
+            yield scene
+
+    return arrange
+
+
+def _killed() -> tuple[str, str]:
+    return canary.name("0badcafe", "table", datetime.now(UTC) - timedelta(hours=2)), canary.signature("0badcafe")
+
+
+def two_tables(*tampers: Tamper) -> Arrange:
+    """Return the arrangement of a BigQuery dataset with another table."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        with through(BIGQUERY, *tampers)(lab) as scene:
+            server, dataset = lab.server("bigquery_server"), str(scene.settings["dataset"])
+            server.table(dataset, "items")
+            yield Scene(scene.settings, lambda: server.tables(dataset) - {"orders", "items"}, scene.names)
+
+    return arrange
+
+
+@contextmanager
+def old_snowflake_client(lab: Lab) -> Iterator[Scene]:
+    lab.monkeypatch.setattr(snowflake.connector, "__version__", "4.9.0")
+    with through(SNOWFLAKE, certificate="valid")(lab) as scene:
+        yield scene
+
+
+TWO_TABLES = Twin(kind="bigquery", name="two tables", server=BIGQUERY.server, arrange=two_tables())
+_NOT_GIVEN: dict[str, Any] = {"cause": "config.object_not_given", "step": None, "status": "warning"}
+_LEFT: dict[str, Any] = {"cause": None, "step": None, "status": "ok"}
+_WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.read"}
+_ODD: dict[str, Any] = {"cause": "operate.unexpected_response"}
+
+CELLS = [
+    cell("trino", "starting", through(TRINO, Tamper("GET", "/v1/info", edited(starting=True))), "operate.not_ready",
+         "operate.ready", remedy="{base}"),
+    cell("trino", "step-html", through(TRINO, Tamper("POST", "/v1/statement", failing("GENERIC_USER_ERROR"),
+         body=b"system.runtime.nodes")), step="operate.nodes", at="error of another kind", **_ODD),
+    cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(b"[[1000]]", b"[[999]]"))),
+         step="operate.query", at="count", **_ODD),
+    cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(_MINE, _YOURS))), **_WRONG),
+    cell("trino", "no-object", through(TRINO, schema=None), **_NOT_GIVEN, remedy="set trino.catalog and trino.schema"),
+    cell("trino", "leftover", old_trino_table(), **_LEFT),
+    cell("snowflake", "no-object", through(SNOWFLAKE, schema=None), **_NOT_GIVEN, at="schema",
+         remedy="set snowflake.database and snowflake.schema"),
+    cell("snowflake", "no-object", through(SNOWFLAKE, warehouse=None), **_NOT_GIVEN, at="warehouse",
+         remedy="set snowflake.warehouse"),
+    cell("snowflake", "no-warehouse", through(SNOWFLAKE, warehouse="nowhere"), "operate.not_found",
+         "authorize.warehouse", at="by name", remedy="WAREHOUSE NOWHERE"),
+    cell("snowflake", "wrong-content", through(SNOWFLAKE, Tamper("POST", "/query-request", edited(data=None),
+         body=b"GENERATOR")), step="operate.query", at="count", **_ODD),
+    cell("snowflake", "leftover", old_snowflake_table(), **_LEFT),
+    cell("snowflake", "old-driver", old_snowflake_client, "config.missing_driver", "authenticate",
+         remedy="pip install 'snowflake-connector-python>=5'", twin=Twin(kind="snowflake", name="with TLS",
+         server=SNOWFLAKE.server, arrange=through(SNOWFLAKE, certificate="valid"))),
+    cell("bigquery", "no-object", through(BIGQUERY, dataset=None), **_NOT_GIVEN, at="dataset",
+         remedy="set bigquery.dataset"),
+    cell("bigquery", "no-object", through(BIGQUERY, project=None, credentials_json=None, anonymous=True),
+         "config.object_not_given", "authenticate", at="project", remedy="set bigquery.project"),
+    cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", r"/datasets/\w+(\?|$)", edited(location=None))),
+         step="authorize.dataset", at="dataset", **_ODD),
+    cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
+         at="of the settings", remedy="set bigquery.location to EU"),
+    cell("bigquery", "wrong-content", through(BIGQUERY, Tamper("GET", f"/tables/{_CANARY}.*/data",
+         swapped(_MINE, _YOURS))), **_WRONG),
+    cell("bigquery", "step-500", two_tables(Tamper(*_JOB, Answer(500), body=b"SELECT * FROM", times=1)),
+         "operate.server_error", "authorize.read", at="first of two tables", twin=TWO_TABLES),
+    cell("bigquery", "leftover", old_bigquery_table(), **_LEFT),
+]  # fmt: skip

@@ -1,0 +1,94 @@
+"""Object stores whose answers are not what they should be, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pytest_floe import canary
+from tests.faults.cell import Arrange, Cell, Scene
+from tests.faults.cells.protocol import PLAIN
+from tests.faults.edits import edited
+from tests.faults.lab import Lab
+from tests.faults.path import Tamper
+from tests.faults.server import Answer
+from tests.faults.ways import WAYS, through
+
+_CANARY = "floe-preflight-"
+_READ = {"s3": f"/wh/{_CANARY}", "gcs": "alt=media", "adls": f"/wh/{_CANARY}"}
+_GONE = {"s3": 204, "gcs": 204, "adls": 202}
+_OTHERS = Answer(200, b"what somebody else wrote")
+
+
+def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str | None, **more: Any) -> Cell:
+    told: dict[str, Any] = {"remedy": "", **more}
+    return Cell(
+        kind=kind,
+        fault=fault,
+        source="path",
+        server=WAYS[kind].server,
+        twin=PLAIN[kind],
+        arrange=arrange,
+        cause=cause,
+        step=step,
+        **told,
+    )
+
+
+def left(kind: str) -> Arrange:
+    """Return the arrangement of a bucket with the object of a run that was killed two hours ago."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        key = "wh/" + canary.name("0badcafe", "x", datetime.now(UTC) - timedelta(hours=2))
+        with through(WAYS[kind])(lab) as scene:
+            put(lab, kind, str(scene.settings.get("bucket") or scene.settings["container"]), key)
+            yield scene
+
+    return arrange
+
+
+def put(lab: Lab, kind: str, bucket: str, key: str) -> None:
+    body = canary.signature("0badcafe")
+    if kind == "s3":
+        lab.server("minio").client().put_object(Bucket=bucket, Key=key, Body=body.encode())
+    elif kind == "gcs":
+        lab.server("gcs_server").put(bucket, key, body)
+    else:
+        lab.server("azurite").put(bucket, key, body)
+
+
+def _shared(kind: str) -> Iterator[Cell]:
+    way, deleted = WAYS[kind], Answer(_GONE[kind])
+    named = "container" if kind == "adls" else "bucket"
+    yield cell(kind, "wrong-content", through(way, Tamper("GET", _READ[kind], _OTHERS)), "operate.wrong_content",
+               "operate.read", remedy="in front of ")  # fmt: skip
+    yield cell(kind, "not-removed", through(way, Tamper("DELETE", _CANARY, deleted, times=1)), "operate.not_removed",
+               "operate.delete", remedy="remove by hand: ")  # fmt: skip
+    yield cell(kind, "no-object", through(way, **{named: None}), "config.object_not_given", None, status="warning",
+               remedy=f"set {named} (storage_bucket)")  # fmt: skip
+    yield cell(kind, "leftover", left(kind), None, None, status="ok")
+
+
+_GCS, _ADLS, _S3 = WAYS["gcs"], WAYS["adls"], WAYS["s3"]
+_BUCKET = ("GET", r"/b/[\w-]+\?")
+_WRONG_KEY = Answer(403, b"", {"x-ms-error-code": "AuthenticationFailed"})
+_NO_CONTAINER = Answer(404, b"", {"x-ms-error-code": "ContainerNotFound"})
+
+CELLS = [
+    *(one for kind in ("s3", "gcs", "adls") for one in _shared(kind)),
+    cell("gcs", "region", through(_GCS, Tamper(*_BUCKET, edited(location="US")), location="EU"),
+         "operate.wrong_region", "operate.location", at="of the settings", remedy="set location: US"),
+    cell("gcs", "read-denied", through(_GCS, Tamper(*_BUCKET, Answer(403)), location="EU"), "authorize.read_denied",
+         None, status="warning", at="location", remedy="storage.buckets.get on "),
+    cell("gcs", "step-500", through(_GCS, Tamper(*_BUCKET, Answer(500), after=2), location="EU"),
+         "operate.server_error", "operate.location", at="operate.location"),
+    cell("adls", "step-500", through(_ADLS, Tamper("GET", "comp=list", Answer(500), times=1)),
+         "operate.server_error", "authorize.list", at="authorize.list"),
+    cell("adls", "wrong-secret", through(_ADLS, Tamper("GET", "comp=properties", _WRONG_KEY)),
+         "authenticate.rejected", "authenticate.account", at="when the account is asked"),
+    cell("adls", "no-bucket", through(_ADLS, Tamper("DELETE", _CANARY, _NO_CONTAINER, times=1)),
+         "operate.not_found", "operate.delete", at="in the meantime"),
+]  # fmt: skip
