@@ -41,7 +41,7 @@ class Mutant:
 def mutants(kind: str, sites: Sequence[Site], spots: Iterable[Spot]) -> Iterator[Mutant]:
     """Yield the mutants of ``kind``.
 
-    A step that has several names in turn has mutants for each of those that healthy runs came by (``spots``); a step
+    A step that has several names in turn has mutants for each of those that a healthy run came by (``spots``); a step
     that pytest_floe walks has mutants for each call of the check that leads there.
     """
     for site in sites:

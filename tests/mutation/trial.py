@@ -63,11 +63,11 @@ class Court:
     _memories: dict[str, Memory] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _came_by: dict[str, set[str]] = field(default_factory=dict)
+    _originals: dict[str, bool] = field(default_factory=dict)
 
     def spots(self) -> set[Spot]:
-        """Return where healthy runs come by; each is remembered, to stand in for what a mutant leaves out."""
-        twins = {cell.twin.id: cell.twin for cell in self.cells}.values()
-        return {spot for twin in twins for spot in self._memory(twin)}
+        """Return where a healthy run comes by."""
+        return set(self._memory(self.cells[0].twin))
 
     def try_one(self, mutant: Mutant) -> Verdict:
         """Return who tells ``mutant`` from the original, if any does."""
@@ -78,17 +78,29 @@ class Court:
                 continue
             outcome, run = self._run(cell, mutant, cell.twin)
             reached = reached or run.reached
-            if outcome is None or not run.reached:
+            if outcome is None or not run.reached or not self._original_passes(cell):
                 continue
             if _differs(cell, outcome) and outcome.result.details.cause != CRASH:
                 return Verdict(mutant, reached, cell.id, stillborn=self._is_stillborn(mutant, cell.twin))
             if _differs(cell, outcome):
                 second_best.append(Verdict(mutant, reached, cell.id, crashed=True))
-            elif outcome.left and not cell.stays:
+            elif outcome.left and cell.status == "ok":  # elsewhere it may be what another mutant has left
                 second_best.append(Verdict(mutant, reached, cell.id, littering=True))
             if len(second_best) == _SECOND_LOOKS:
                 break
         return second_best[0] if second_best else Verdict(mutant, reached)
+
+    def _original_passes(self, cell: Cell) -> bool:
+        """Tell whether the check as it is says what the cell wants; else a mutant's difference is none of its own."""
+        if cell.id not in self._originals:
+            outcome, _ = self._run(cell, None, cell.twin)
+            self._originals[cell.id] = outcome is not None and not _differs(cell, outcome)
+        return self._originals[cell.id]
+
+    @property
+    def failing(self) -> list[str]:
+        """The cells that the check itself does not pass."""
+        return [name for name, passes in self._originals.items() if not passes and name not in self.unavailable]
 
     def _run(self, cell: Cell | Twin, mutant: Mutant | None, twin: Twin) -> tuple[Outcome | None, Run]:
         memory = self._memory(twin) if mutant else None
@@ -106,6 +118,7 @@ class Court:
         self._seconds[cell.id] = outcome.seconds
         if not runs[-1].reached:  # then it was the original's run
             self._came_by[cell.id] = runs[-1].came_by
+            self._originals[cell.id] = isinstance(cell, Twin) or not _differs(cell, outcome)
         return outcome, runs[-1]
 
     def _memory(self, twin: Twin) -> Memory:
@@ -125,10 +138,11 @@ class Court:
     def _in_order(self, mutant: Mutant) -> list[Cell]:
         """Return the cells, those first that break at its step or with its cause, and quick ones before slow ones."""
 
-        def rank(cell: Cell) -> tuple[bool, bool, float]:
+        def rank(cell: Cell) -> tuple[bool, bool, bool, float]:
             elsewhere = mutant.step is not None and cell.step != mutant.step
             other_cause = mutant.site.cause is not None and cell.cause != mutant.site.cause
-            return (elsewhere, other_cause, self._seconds.get(cell.id, cell.deadline))
+            new = cell.twin.id not in self._memories  # may need another server, which takes long to start
+            return (elsewhere, other_cause, new, self._seconds.get(cell.id, cell.deadline))
 
         return sorted(self.cells, key=rank)
 

@@ -114,8 +114,6 @@ _WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.rea
 _ODD: dict[str, Any] = {"cause": "operate.unexpected_response"}
 
 CELLS = [
-    cell("trino", "starting", through(TRINO, Tamper("GET", "/v1/info", edited(starting=True))), "operate.not_ready",
-         "operate.ready", remedy="{base}"),
     cell("trino", "step-html", through(TRINO, Tamper("POST", "/v1/statement", failing("GENERIC_USER_ERROR"),
          body=b"system.runtime.nodes")), step="operate.nodes", at="error of another kind", **_ODD),
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(b"[[1000]]", b"[[999]]"))),

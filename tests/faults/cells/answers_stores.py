@@ -10,7 +10,7 @@ from typing import Any
 from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene
 from tests.faults.cells.protocol import PLAIN
-from tests.faults.edits import edited
+from tests.faults.edits import edited, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
 from tests.faults.server import Answer
@@ -19,7 +19,10 @@ from tests.faults.ways import WAYS, through
 _CANARY = "floe-preflight-"
 _READ = {"s3": f"/wh/{_CANARY}", "gcs": "alt=media", "adls": f"/wh/{_CANARY}"}
 _GONE = {"s3": 204, "gcs": 204, "adls": 202}
-_OTHERS = Answer(200, b"what somebody else wrote")
+_OTHERS = {
+    **dict.fromkeys(("s3", "gcs"), Answer(200, b"what somebody else wrote")),
+    "adls": swapped(b"pytest-floe canary", b"somebody's content"),
+}
 
 
 def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str | None, **more: Any) -> Cell:
@@ -61,12 +64,14 @@ def put(lab: Lab, kind: str, bucket: str, key: str) -> None:
 
 
 def _shared(kind: str) -> Iterator[Cell]:
-    way, deleted = WAYS[kind], Answer(_GONE[kind])
+    way = WAYS[kind]
     named = "container" if kind == "adls" else "bucket"
-    yield cell(kind, "wrong-content", through(way, Tamper("GET", _READ[kind], _OTHERS)), "operate.wrong_content",
+    yield cell(kind, "wrong-content", through(way, Tamper("GET", _READ[kind], _OTHERS[kind])), "operate.wrong_content",
                "operate.read", remedy="in front of ")  # fmt: skip
-    yield cell(kind, "not-removed", through(way, Tamper("DELETE", _CANARY, deleted, times=1)), "operate.not_removed",
-               "operate.delete", remedy="remove by hand: ")  # fmt: skip
+    # Purging asks again for what was just deleted; only adls has nothing more to ask for.
+    deleted = Tamper("DELETE", _CANARY, Answer(_GONE[kind]), times=1 if kind == "adls" else 2)
+    yield cell(kind, "not-removed", through(way, deleted), "operate.not_removed", "operate.delete",
+               remedy="remove by hand: ")  # fmt: skip
     yield cell(kind, "no-object", through(way, **{named: None}), "config.object_not_given", None, status="warning",
                remedy=f"set {named} (storage_bucket)")  # fmt: skip
     yield cell(kind, "leftover", left(kind), None, None, status="ok")
