@@ -23,6 +23,7 @@ EQUIVALENT: dict[str, str] = {
     "iceberg_catalog.Catalog.configure: shape(answer, part, dict, url): assumed good": _SAME_STEP,
     "iceberg_catalog.Catalog.load_table: shape(self._send('GET', url), 'metadata', dict, url)"
     ": assumed good": _SAME_STEP,
+    "oauth2.fetch_token: shape(answer, 'access_token', str, client.endpoint): assumed good": _SAME_STEP,
     "oauth2.fetch_token: shape(answer, 'token_type', str, client.endpoint): assumed good": _SAME_STEP,
     "postgres_state.see_primary: probe.fail('operate.read_only', 'the server is in recovery: it is a replica', where)"
     ": assumed good": "transactions of a replica are read-only, which the same step finds next, with the same cause",

@@ -83,7 +83,7 @@ CELLS = [
     misshapen("configuration", "operate.config", Tamper("GET", "/v1/config", edited(defaults=None))),
     misshapen("namespaces", "authorize.list", Tamper("GET", "/namespaces", edited(namespaces={}))),
     misshapen("levels of a namespace", "authorize.list", Tamper("GET", "/namespaces", edited(namespaces=["shop"]))),
-    misshapen("pages without end", "authorize.list", Tamper("GET", "/namespaces", Answer(200, _ONE_PAGE))),
+    misshapen("pages without end", "authorize.list", Tamper("GET", r"/namespaces\?", Answer(200, _ONE_PAGE))),
     misshapen("table", "operate.read", Tamper("GET", f"/tables/{_CANARY}", edited(metadata=None))),
     cell(
         "json-shape",
@@ -100,6 +100,14 @@ CELLS = [
         "operate.server_error",
         "authorize.list_tables",
         twin=WITH_NAMESPACE,
+    ),
+    cell(
+        "step-html",
+        "operate.create_namespace",
+        through(WAY, Tamper("POST", "/namespaces$", Answer(200, "<html>done</html>"), times=1)),
+        "operate.unexpected_response",
+        "operate.create_namespace",
+        remedy="/namespaces",
     ),
     cell(
         "wrong-content",
