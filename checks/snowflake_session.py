@@ -100,7 +100,7 @@ class Session:
     def explain(self, refused: str = "authorize.denied", grant: str | None = None, place: str | None = None) -> Explain:
         """Return the translation of errors, where a refusal means the cause ``refused`` and asks for ``grant``.
 
-        ``place`` is what any other fault is about, if not the login.
+        ``place`` is what any other answer of Snowflake's own is about, if not the login.
         """
 
         def translate(error: Exception) -> Finding | None:
@@ -110,7 +110,8 @@ class Session:
             if self.is_refusal(error):
                 return Finding(refused, text, grant or self._login)
             cause = _cause(error, text)
-            return Finding(cause, text, place or self._subject(cause, error.errno)) if cause else None
+            about = place if error.errno in _CAUSES else None
+            return Finding(cause, text, about or self._subject(cause, error.errno)) if cause else None
 
         return translate
 

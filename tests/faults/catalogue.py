@@ -126,3 +126,43 @@ FAULTS: dict[str, Fault] = {
     **{slug: Fault(slug, name) for slug, name in _REQUIRED.items()},
     **{slug: Fault(slug, name, required=False) for slug, name in _FURTHER.items()},
 }
+
+#: Numbers that the matrix must reach.
+FEWEST_CELLS, FEWEST_REAL, MOST_GAPS = 250, 120, 0.1
+
+_REACHED = ("driver", "resolve", "connect", "tls")
+_TABLE = ("operate.create", "operate.write", "operate.read", "operate.delete")
+_STORE = ("authorize.list", "operate.retention", "operate.write", "operate.read", "operate.delete")
+#: Every step that a kind can break at; each must have a cell.
+STEPS: dict[str, tuple[str, ...]] = {
+    "trino": (
+        *_REACHED, "operate.ready", "authenticate", "operate.nodes", "operate.query",
+        "authorize.catalog", "authorize.schema", "authorize.read", *_TABLE,
+    ),
+    "snowflake": (
+        *_REACHED, "authenticate", "authorize.warehouse", "operate.query",
+        "authorize.database", "authorize.schema", "authorize.list", "authorize.read", *_TABLE,
+    ),
+    "bigquery": (
+        *_REACHED, "authenticate", "authorize.query", "authorize.dataset", "operate.location",
+        "authorize.list", "authorize.read", *_TABLE,
+    ),
+    "duckdb": (
+        "driver", "operate.directory", "operate.open", "operate.query", "operate.extension", "operate.sweep", *_TABLE,
+        "operate.delete_file",
+    ),
+    "s3": (*_REACHED, "authenticate", *_STORE),
+    "gcs": (*_REACHED, "authenticate", *_STORE, "operate.location"),
+    "adls": (*_REACHED, "authenticate", "authenticate.account", *_STORE),
+    "polaris": (
+        *_REACHED, "authenticate", "operate.config", "authorize.list", "authorize.list_tables", "operate.sweep",
+        "operate.create_namespace", "operate.create_table", "operate.read", "operate.drop_table",
+        "operate.drop_namespace",
+    ),
+    "postgres": (
+        *_REACHED, "authenticate", "operate.begin", "authenticate.expiry", "operate.primary", "operate.connections",
+        "authorize.schema", "operate.create", "operate.write", "operate.read", "operate.rollback",
+    ),
+}  # fmt: skip
+#: Steps that end in no finding: leftovers of other runs are no fault of this one, and preparing asks nobody.
+NEVER_BREAK = ("operate.sweep", "operate.sweep_files", "start", "wait")

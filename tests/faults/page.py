@@ -68,18 +68,18 @@ def declared() -> dict[str, Row]:
     return {cell.id: row(cell, None) for cell in CELLS}
 
 
-def read(page: Path) -> dict[str, Row]:
-    """Return the lines of the page that a run has filled."""
-    lines = page.read_text().splitlines() if page.exists() else []
-    found = (_parsed(line) for line in lines if line.startswith("| `"))
-    return {line.id: line for line in found if line.cause != NOT_RUN}
+def lines(page: Path) -> dict[str, Row]:
+    """Return the lines of the page by the id of their test."""
+    written = page.read_text().splitlines() if page.exists() else []
+    found = (_parsed(line) for line in written if line.startswith("| `"))
+    return {line.id: line for line in found}
 
 
 def write(page: Path, seen: Mapping[str, Row]) -> None:
     """Write the page: what was ``seen``, then what an earlier run has filled and is still declared alike."""
-    rows = {}
+    rows, earlier = {}, lines(page)
     for cell_id, plain in declared().items():
-        known = seen.get(cell_id) or read(page).get(cell_id)
+        known = seen.get(cell_id) or earlier.get(cell_id)
         same = known and astuple(known)[:4] == astuple(plain)[:4]
         rows[cell_id] = known if known and same else plain
     page.write_text("\n".join([_HEAD, *_counts(rows.values()), *_tables(rows.values()), *_without()]) + "\n")
