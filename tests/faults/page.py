@@ -78,9 +78,11 @@ def lines(page: Path) -> dict[str, Row]:
 def write(page: Path, seen: Mapping[str, Row]) -> None:
     """Write the page: what was ``seen``, then what an earlier run has filled and is still declared alike."""
     rows, earlier = {}, lines(page)
+    cells = {cell.id: cell for cell in CELLS}
     for cell_id, plain in declared().items():
-        known = seen.get(cell_id) or earlier.get(cell_id)
-        same = known and astuple(known)[:4] == astuple(plain)[:4]
+        known, cell = seen.get(cell_id) or earlier.get(cell_id), cells[cell_id]
+        told = (*astuple(plain)[:4], cell.cause or "ok", cell.step or "")
+        same = known and astuple(known)[:6] == told
         rows[cell_id] = known if known and same else plain
     page.write_text("\n".join([_HEAD, *_counts(rows.values()), *_tables(rows.values()), *_without()]) + "\n")
 
