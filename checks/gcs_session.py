@@ -19,6 +19,6 @@ def client(settings: GcsSettings, probe: Probe, credentials: Any) -> Any:
     return google_login.part("google.cloud.storage").Client(
         project=settings.project,
         credentials=credentials,
-        _http=google_login.session(settings, probe, credentials),
+        _http=google_login.session(settings, probe, credentials, refresh_status_codes=()),
         client_options={"api_endpoint": settings.address},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 from pytest_floe import Probe
 
@@ -115,9 +116,7 @@ class Scratch:
         """Remove signed tables from a namespace that is unsigned: some catalogs make one anew for a belated table."""
         for table in [name for name in self._catalog.tables(namespace) if name.startswith(_PREFIX)]:
             signature, _ = _essence(self._catalog.load_table(namespace, table))
-            self._probe.sweep(
-                table, str(signature), lambda table=table: self._drop_whole(self._catalog, namespace, table)
-            )  # type: ignore[misc]
+            self._probe.sweep(table, str(signature), partial(self._drop_whole, self._catalog, namespace, table))
 
 
 def _essence(metadata: Json) -> tuple[object, list[object]]:

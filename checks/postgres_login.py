@@ -68,7 +68,7 @@ class Login:
             said = getattr(error, "diag").message_primary  # noqa: B009 - the driver is not imported here
             cause = self._cause_of(state)
             if cause == "authorize.denied":
-                wanted = _tablespace(said, self.role) or (subject if state == _DENIED else None)
+                wanted = _tablespace(said, str(self.role)) or (subject if state == _DENIED else None)
                 return Finding(denied, errors.with_code(said, state), wanted or f"what {self.role} was refused: {said}")
             lock = f"a lock in database {self._parameters['dbname']} at {self._where}"
             return Finding(cause, errors.with_code(said, state), lock if cause == "operate.locked" else self._where)

@@ -104,14 +104,15 @@ class Session:
         """
 
         def translate(error: Exception) -> Finding | None:
-            if not isinstance(getattr(error, "errno", None), int):
+            code = getattr(error, "errno", None)
+            if not isinstance(code, int):
                 return None
             text = " ".join(str(error).split())[:300]
             if self.is_refusal(error):
                 return Finding(refused, text, grant or self._login)
             cause = _cause(error, text)
-            about = place if error.errno in _CAUSES else None
-            return Finding(cause, text, about or self._subject(cause, error.errno)) if cause else None
+            about = place if code in _CAUSES else None
+            return Finding(cause, text, about or self._subject(cause, code)) if cause else None
 
         return translate
 

@@ -99,8 +99,8 @@ class OrderSpoiler:
         if len(again):
             order = np.argsort(rows[again], kind="stable")
             _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
-        keys, customers, total, placed = map(deliveries.of, (raw.keys, raw.customers, raw.total, raw.placed))
-        return RawOrders(rows, keys, customers, total, placed, now)
+        of = deliveries.of
+        return RawOrders(rows, of(raw.keys), of(raw.customers), of(raw.total), of(raw.placed), now)
 
 
 def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.intp], end: int) -> None:

@@ -91,7 +91,7 @@ _KEYS = {*KEYS.values(), "key"}
 
 def _is_whole_number(kind: pa.DataType) -> bool:
     """Whether Parquet stores it as whole numbers of 32 or 64 bits."""
-    return pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_decimal(kind))
 
 
 _FEWEST_ROWS = 100_000

@@ -125,6 +125,8 @@ CELLS = [
          "credentials_file, credentials_json"),
     cell("no-credentials", account(*WORKLOAD, key=not_a_key), "config.missing_credentials", "authenticate",
          "credentials_file, credentials_json", at="not a key"),
+    cell("wrong-user", account(*WORKLOAD, credentials_json=None, anonymous=True), "authenticate.rejected",
+         "authorize.list", "credentials of anonymous", at="anonymous"),
     cell("expired-token", revoked, "authenticate.rejected", "authorize.list", "credentials of credentials_json"),
     cell("clock-skew", with_a_clock(timedelta(minutes=20)), "authenticate.clock_skew", "authenticate",
          "set the clock of this machine by NTP"),
