@@ -301,6 +301,7 @@ def test_body_that_trickles_is_ended_by_the_deadline(run_check: RunCheck):
 
 NOT_FOUND = refusal(404, "NoSuchNamespaceException")
 DONE = Answer(204)
+GONE = refusal(404, "NoSuchNamespaceException")
 METADATA = {
     "location": "s3://lake/scratch",
     "properties": {"pytest-floe": canary.signature("00000000")},
@@ -331,10 +332,10 @@ def test_catalog_that_forbids_purging_keeps_the_files_of_the_table(run_check: Ru
 
 def test_table_reads_back_as_another(run_check: RunCheck):
     other = Answer(200, {"metadata": {**METADATA, "properties": {}}})
-    with FaultyServer(writable(Answer(200, {}), LOADED, other, DONE)) as server:
+    with FaultyServer(writable(Answer(200, {}), LOADED, other, DONE, DONE, GONE)) as server:
         outcome = run_check("polaris", uri=server.url, write=True, **LOGIN)
     assert (outcome.cause, outcome.step, outcome.left) == ("operate.wrong_content", "operate.read", [])
-    assert [request.method for request in server.requests[-2:]] == ["DELETE", "DELETE"]
+    assert [request.method for request in server.requests[-3:]] == ["DELETE", "DELETE", "GET"]
 
 
 def test_namespace_that_was_dropped_and_is_still_there(run_check: RunCheck):
@@ -348,10 +349,14 @@ def test_namespace_that_was_dropped_and_is_still_there(run_check: RunCheck):
     ("script", "cause", "step"),
     [
         ((refusal(403, "ForbiddenException"),), "authorize.write_denied", "operate.create_namespace"),
-        ((DONE, refusal(403, "ForbiddenException"), DONE), "authorize.write_denied", "operate.create_table"),
-        ((DONE, LOADED, refusal(403, "ForbiddenException"), DONE), "authorize.read_denied", "operate.read"),
+        ((DONE, refusal(403, "ForbiddenException"), DONE, GONE), "authorize.write_denied", "operate.create_table"),
         (
-            (DONE, LOADED, LOADED, DONE, refusal(403, "ForbiddenException"), DONE),
+            (DONE, LOADED, refusal(403, "ForbiddenException"), DONE, DONE, GONE),
+            "authorize.read_denied",
+            "operate.read",
+        ),
+        (
+            (DONE, LOADED, LOADED, DONE, refusal(403, "ForbiddenException"), DONE, GONE),
             "authorize.delete_denied",
             "operate.drop_namespace",
         ),
@@ -372,11 +377,11 @@ def test_list_denied(run_check: RunCheck):
 
 
 def test_namespace_that_was_perhaps_made_is_removed(run_check: RunCheck):
-    with FaultyServer(writable(Answer(500, "<html>"), DONE)) as server:
+    with FaultyServer(writable(Answer(500, "<html>"), DONE, GONE)) as server:
         outcome = run_check("polaris", uri=server.url, write=True, **LOGIN)
     assert (outcome.cause, outcome.step) == ("operate.server_error", "operate.create_namespace")
-    assert server.requests[-1].method == "DELETE"
-    assert "/namespaces/floe-preflight-" in server.requests[-1].path
+    assert [request.method for request in server.requests[-2:]] == ["DELETE", "GET"]
+    assert "/namespaces/floe-preflight-" in server.requests[-2].path
 
 
 # Name, TCP and TLS
