@@ -58,7 +58,7 @@ def verify(lakehouse: Lakehouse) -> Verify:
             finding = found
         assert probe.clean_up(finding) == []
         assert [name for name in lakehouse.minio.shown_in(bucket) if "floe-preflight" in name] == []
-        assert not [levels for levels in lakehouse.nessie.namespaces() if levels[-1].startswith("floe-preflight-")]
+        assert lakehouse.nessie.canaries() == []
         return finding or next(iter(probe.warnings), None)
 
     return run

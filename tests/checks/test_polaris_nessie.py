@@ -22,8 +22,8 @@ def test_full_rights_are_enough(run_check: RunCheck, nessie: NessieServer) -> No
     outcome = run_check("polaris", write=True, **nessie.principal("full"))
 
     assert (outcome.status, outcome.cause, outcome.left) == ("ok", None, [])
-    assert outcome.message.startswith("0 namespaces, table created and dropped, token valid")
-    assert nessie.namespaces() == []
+    assert ", table created and dropped, token valid" in outcome.message
+    assert nessie.canaries() == []
 
 
 def test_reading_needs_no_more_than_reading(run_check: RunCheck, nessie: NessieServer) -> None:
@@ -51,7 +51,7 @@ def test_a_missing_right_is_named(
 
     assert (outcome.status, outcome.cause, outcome.step) == ("error", cause, step)
     assert outcome.subject == f"{privilege} on catalog lake to client {principal}"
-    assert bool(nessie.namespaces()) == bool(outcome.left) == (cause == "authorize.delete_denied")
+    assert bool(nessie.canaries()) == bool(outcome.left) == (cause == "authorize.delete_denied")
 
 
 def test_a_warehouse_that_is_not_there(run_check: RunCheck, nessie: NessieServer) -> None:

@@ -88,14 +88,17 @@ class NessieServer:
         query = {"parent": parent} if parent else {}
         return list(self.ask("GET", "/namespaces", params=query)["namespaces"])
 
+    def canaries(self) -> list[str]:
+        """Return the top namespaces that checks left."""
+        return [levels[0] for levels in self.namespaces() if levels[0].startswith("floe-preflight-")]
+
     def clear(self) -> None:
         """Drop what checks left."""
-        for levels in self.namespaces():
-            if levels[-1].startswith("floe-preflight-"):
-                path = f"/namespaces/{levels[-1]}"
-                for table in self.ask("GET", f"{path}/tables")["identifiers"]:
-                    self.ask("DELETE", f"{path}/tables/{table['name']}")
-                self.ask("DELETE", path)
+        for name in self.canaries():
+            path = f"/namespaces/{name}"
+            for table in self.ask("GET", f"{path}/tables")["identifiers"]:
+                self.ask("DELETE", f"{path}/tables/{table['name']}")
+            self.ask("DELETE", path)
 
 
 @pytest.fixture(scope="session")

@@ -30,15 +30,10 @@ def as_principal(name: str, setting: Setting | None = None, **changes: object) -
         settings = {**server.principal(name), "write": True, **changes}
         if setting:
             setting(server, settings)
-        yield Scene(settings, lambda: left_in(server), {"issuer": server.keycloak.token_endpoint})
+        yield Scene(settings, server.canaries, {"issuer": server.keycloak.token_endpoint})
         server.clear()
 
     return arrange
-
-
-def left_in(server: NessieServer) -> list[str]:
-    """Return the canaries that the catalog holds."""
-    return [".".join(levels) for levels in server.namespaces() if levels[-1].startswith("floe-preflight-")]
 
 
 # Tokens
@@ -87,7 +82,7 @@ def locked_out(lab: Lab) -> Iterator[Scene]:
     login = server.keycloak.client("locked_out")
     server.keycloak.disable("locked_out")
     settings = server.principal("full") | login
-    yield Scene(settings, lambda: left_in(server), {"issuer": server.keycloak.token_endpoint})
+    yield Scene(settings, server.canaries, {"issuer": server.keycloak.token_endpoint})
 
 
 # What is beneath
