@@ -72,12 +72,23 @@ class BigQueryDataset:
     def expect_readable(self) -> int:
         """Return the number of tables; plan a query that reads one of them."""
         with self._probe.step("authorize.list", self._explain("bigquery.tables.list", cause="authorize.list_denied")):
-            tables = list(self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once))
+            tables = self._listed()
         plain = [table.table_id for table in tables if table.table_type == "TABLE" and not table.time_partitioning]
         if tried := visible_tables.to_read(self._probe, plain, self.name):
             with self._probe.step("authorize.read", self._explain("bigquery.tables.getData")):
                 self._read_any(tried)
         return len(tables)
+
+    def _listed(self) -> list[Any]:
+        listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
+        tables: list[Any] = []
+        for page in listed.pages:
+            # The client takes any JSON object for a list without tables.
+            if page.raw_page.get("kind") != "bigquery#tableList":
+                message = "the answer to a listing is no list of tables"
+                raise Finding("operate.unexpected_response", message, self._settings.address)
+            tables += page
+        return tables
 
     def expect_writable(self) -> None:
         """Create a table that expires by itself, insert a row, compare it, and delete the table."""

@@ -190,7 +190,7 @@ KINDS = [
     Kind(
         "bigquery", _bigquery, _serve_bigquery,
         tolerated={r"/tables\?maxResults=1000&prettyPrint=false #2": _SWEEP},
-        unread={r"^POST .*/tables\?": _READ_BACK},
+        unread={r"^POST .*/tables\?|^GET .*/queries/": _READ_BACK},
     ),
     Kind(
         "adls", _adls, _serve_adls,

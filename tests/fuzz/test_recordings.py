@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.fuzz.kinds import KINDS, Kind, asking
 from tests.fuzz.running import run
 
 PATIENCE = 30.0
+#: Where Trino has its answers fetched, and how often, is another each time.
+_FETCHING = re.compile(r"(?<=GET /v1/statement/).*")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -34,7 +37,12 @@ def test_a_recording_is_what_the_real_server_says(kind: Kind, lab: Lab) -> None:
     assert outcome.status == "ok", outcome.result
     if os.environ.get("FLOE_RECORD"):
         save(kind.name, said)
-    assert {one.key for one in said} == {one.key for one in load(kind.name)}, "FLOE_RECORD=1 records anew"
+    assert asked(said) == asked(load(kind.name)), "FLOE_RECORD=1 records anew"
+
+
+def asked(said: list[Said]) -> set[str]:
+    """Return what was asked in a conversation."""
+    return {_FETCHING.sub("…", one.key) for one in said}
 
 
 @pytest.mark.usefixtures("nobody")
