@@ -1,10 +1,15 @@
 """For this repository's own tests: pytester, how hard Hypothesis tries, and no silent skips in CI."""
 
 import os
+import signal
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is for the background jobs of a shell, and would be for the sessions that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 try:
     from hypothesis import HealthCheck, settings
