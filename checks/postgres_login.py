@@ -29,6 +29,7 @@ class Login:
         self._psycopg = psycopg
         self._where = where
         self._parameters = parameters
+        self.role: object = parameters["user"]  # until the server says as whom it knows us
         with probe.step("authenticate", self._explain_login):
             self._connection = psycopg.connect(**parameters)
             self.took_password: bool = self._connection.pgconn.used_password
