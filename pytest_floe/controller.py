@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ class Controller:
         self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
         self._cleanup = contextlib.ExitStack()
-        self._deadline = contextlib.ExitStack()
+        self._signals = contextlib.ExitStack()  # apart: handlers are undone in the reverse order of their setting
+        self._call_off_deadline: Callable[[], None] = lambda: None
 
     # The beginning
 
@@ -61,9 +62,10 @@ class Controller:
         if options.only_lists(self.config.option):
             return
         self.options = startup.read_options(self.config)
-        self._cleanup.enter_context(terminable())
+        self._signals.enter_context(terminable())
         if seconds := self.options.deadline:
-            self._deadline.enter_context(ending_after(seconds, f"--floe-deadline={seconds:g}"))
+            ending = ending_after(seconds, f"--floe-deadline={seconds:g}")
+            self._call_off_deadline = self._signals.enter_context(ending)
         try:
             self._begin()
         except ConfigurationProblems as error:
@@ -172,7 +174,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._cleanup.enter_context(undisturbed())  # pytest is still drawing the first Ctrl-C when the second comes
+        self._signals.enter_context(undisturbed())  # pytest is still drawing the first Ctrl-C when the second comes
         self.stopped = stopped_by(excinfo.value)
         self.early = self.stopped or str(excinfo.value)
 
@@ -193,14 +195,15 @@ class Controller:
         try:
             return (yield)
         finally:
-            with undisturbed():
-                self._look_for_secrets()
+            self._signals.enter_context(undisturbed())  # to the end: pytest has no ear for them any more
+            self._look_for_secrets()
             self._print()
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Close what is open; a session that failed to start ends here without having finished."""
-        with undisturbed():
+        with self._signals:
+            self._signals.enter_context(undisturbed())
             if self.gathering and self.report is None:
                 self._conclude(self.stopped or "the session did not start")
             self._look_for_secrets()
@@ -215,7 +218,7 @@ class Controller:
     def _conclude(self, early: str) -> None:
         """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""
         assert self.gathering  # noqa: S101 - for the type checker
-        self._deadline.close()
+        self._call_off_deadline()
         if early:
             self.context.workers.end(early)
         if self.execution:

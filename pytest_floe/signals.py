@@ -46,21 +46,21 @@ def on_request(act: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def ending_after(seconds: float, why: str) -> Iterator[None]:
+def ending_after(seconds: float, why: str) -> Iterator[Callable[[], None]]:
     """End pytest with status 1 after so many seconds, saying ``why``, in the way that Ctrl-C does.
 
-    Does nothing outside the main thread, where Python takes no signals.
+    Gives a function that calls it off. Does nothing outside the main thread, where Python takes no signals.
     """
     main = threading.main_thread()
     if threading.current_thread() is not main or main.ident is None:
-        yield
+        yield lambda: None
         return
     timer = threading.Timer(seconds, signal.pthread_kill, (main.ident, signal.SIGUSR1))
     timer.daemon = True
     with on_request(lambda: pytest.exit(why, returncode=1)):
         timer.start()
         try:
-            yield
+            yield timer.cancel
         finally:
             timer.cancel()
 
@@ -74,7 +74,10 @@ def stopped_by(error: BaseException) -> str:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keep further signals from breaking a clean-up, which is bounded in time anyway."""
+    """Keep further signals from breaking a clean-up, which is bounded in time anyway.
+
+    What sets handlers of its own inside must also undo that inside: otherwise they come back with the end.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -29,6 +29,7 @@ RULES = {
 }
 ALL = (*SERVICES, "compute")
 _LONGEST_LOG = 4096
+_LONGEST_TRACEBACK = 2000
 #: A traceback through pytest or the plugin; those that an SDK logs of itself are its own.
 _OURS = re.compile(
     r"INTERNALERROR|Traceback \(most recent call last\):\n(?: .*\n)*?  File \"\S*/(?:_pytest|pytest_floe|checks)/"
@@ -124,8 +125,9 @@ def _validator(of: str) -> jsonschema.Draft202012Validator:
 
 def _verdict(truth: Truth, outcome: Outcome, report: dict[str, Any] | None) -> Iterator[Violation]:
     """Judge exit status and overall verdict: by the report's checks, which are judged one by one."""
-    if _OURS.search(outcome.output):
-        yield Violation("broken", "a traceback was printed")
+    if printed := _OURS.search(outcome.output):
+        shown = outcome.output[printed.start() :][:_LONGEST_TRACEBACK]
+        yield Violation("broken", f"a traceback was printed: {shown}")
     expected = {truth.draw.only} if truth.draw.only else set(ALL)
     passing = {"ok"} if truth.draw.strict else {"ok", "warning"}
     verified = {check["service"] for check in (report or {"checks": []})["checks"] if check["status"] in passing}

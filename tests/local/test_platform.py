@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,13 @@ def test_the_environment_shows_no_secret(platform: LocalPlatform, environment: d
 
 def test_everything_listens_on_loopback_only(platform: LocalPlatform) -> None:
     listening = {
-        connection.laddr.ip
+        ip_address(connection.laddr.ip.removeprefix("::ffff:"))
         for child in psutil.Process().children(recursive=True)
         for connection in child.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }
-    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+    assert listening
+    assert all(address.is_loopback for address in listening)
 
 
 def test_given_credentials_are_used_and_no_secret_is_seen_in_a_process_list(monkeypatch: pytest.MonkeyPatch) -> None:

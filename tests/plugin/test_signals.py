@@ -60,3 +60,28 @@ def test_a_second_ctrl_c_does_not_break_into_the_end_that_the_first_began(lab):
     assert "Traceback" not in out + err
     assert not list(lab.path.glob("traces/floe-preflight-*"))
     assert lab.checks()["b"].cause == "incomplete.not_run"
+
+
+INTERRUPTED = """
+
+import pytest
+
+def pytest_runtest_logfinish():
+    raise {error}
+"""
+
+
+@pytest.mark.parametrize("error", [None, "KeyboardInterrupt", "pytest.exit('enough')"], ids=["whole", "Ctrl-C", "exit"])
+@pytest.mark.parametrize("options", [(), ("--floe-deadline=60",)], ids=["", "deadline"])
+def test_a_run_in_a_process_with_more_to_do_leaves_its_signals_as_they_were(lab, options, error):
+    lab.services("ok", "ok")
+    if error:
+        more = INTERRUPTED.format(error=error)
+        (lab.path / "conftest.py").write_text((lab.path / "conftest.py").read_text() + more)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+
+    lab.pytester.runpytest_inprocess("--floe-env=prod", *options, no_reraise_ctrlc=True)
+
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert len(lab.checks()) == 2

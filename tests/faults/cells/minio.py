@@ -12,8 +12,10 @@ from typing import Any
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.lab import Lab
+from tests.local.waiting import eventually
 from tests.servers import minio
 from tests.servers.minio import MinioServer, rights
+from tests.servers.processes import healthy
 from tests.servers.s3 import REGION, Keys, S3Server, allow
 
 PREFIX = "wh"
@@ -168,10 +170,12 @@ def stopped(lab: Lab) -> Iterator[Scene]:
 
 @contextmanager
 def without_drives(lab: Lab) -> Iterator[Scene]:
-    """Three of four drives are lost, so that nothing can be read or written."""
+    """Three of four drives are lost, and MinIO has noticed."""
     with own(lab, MINIO_VOLUMES=f"{lab.tmp_path}/drive{{1...4}}", MINIO_CI_CD="on") as (told, _):
         for number in (2, 3, 4):
             shutil.rmtree(lab.tmp_path / f"drive{number}")
+        health = f"{told.settings['endpoint']}/minio/health/cluster"
+        assert eventually(lambda: not healthy(health), within=60)
         yield Scene(told.settings)
 
 
