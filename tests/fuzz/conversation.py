@@ -19,6 +19,7 @@ _CANARY = re.compile(r"floe-preflight-\d{8}t\d{6}z-[0-9a-f]{8}-([a-z0-9-]+)")
 _HEX = re.compile(r"^[0-9a-f]{8}$")
 _OF_THE_DAY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d{9,}\b")
 _SQL = re.compile(r'"(?:sqlText|query)": ?"((?:[^"\\]|\\.)*)"')
+_PAGE = re.compile(r"^GET /v1/statement/\w+/(\w+)/")
 _NOT_KEPT = {"date", "server", "connection", "transfer-encoding", "content-length", "content-encoding", "keep-alive"}
 
 
@@ -64,9 +65,18 @@ def load(name: str) -> list[Said]:
 
 
 def names(said: list[Said]) -> list[str]:
-    """Return the key of each answer, and which of that key it is."""
+    """Return the key of each answer, for a page of Trino's that of its statement, and which of that key it is."""
     met: Counter[str] = Counter()
-    return [f"{one.key} #{met.update([one.key]) or met[one.key]}" for one in said]
+    statements: dict[str, str] = {}
+    found = []
+    for one in said:
+        page = _PAGE.search(one.key)
+        key = statements[page[1]] if page else one.key
+        if one.key.startswith("POST /v1/statement"):
+            statements[json.loads(one.body)["id"]] = f"page of {one.key.partition(' ')[2]}"
+        met[key] += 1
+        found.append(f"{key} #{met[key]}")
+    return found
 
 
 def save(name: str, said: Iterable[Said]) -> None:

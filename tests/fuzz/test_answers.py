@@ -44,8 +44,7 @@ def test_any_answer_leads_to_a_verdict(kind: Kind, data: st.DataObject) -> None:
     assert not flaws(outcome), asked[spoil]
 
 
-#: Not yet of Trino, whose answers come in pages: which of them a verdict needs is to be told one by one.
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name != "trino"], ids=lambda kind: kind.name)
+@of_each_kind
 @given(data=st.data())
 def test_no_answer_that_a_verdict_needs_may_be_a_refusal_or_nonsense(kind: Kind, data: st.DataObject) -> None:
     assert driver_is_imported(kind.name)
