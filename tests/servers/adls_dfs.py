@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.servers.http_server import HttpServer
 
 #: Permissions of a signature: r, c, w, d, l are read, create, write, delete, list.
 _NEEDS = {"list": "l", "create": "c", "append": "w", "read": "r", "properties": "r", "delete": "d"}
@@ -35,7 +36,7 @@ class RefusedError(Exception):
         self.status, self.code = status, code
 
 
-class DfsServer:
+class DfsServer(HttpServer):
     """One account with one file system; listens on a free port of 127.0.0.1 while its ``with`` block runs."""
 
     def __init__(self, filesystem: str = "lakefs", *, soft_delete: bool = False) -> None:
@@ -45,19 +46,11 @@ class DfsServer:
         self.refused: list[str] = []
         self.signatures: dict[str, str] = {}
         self.soft_delete = soft_delete
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"account": self}))
+        super().__init__(_Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/lake"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return f"{super().url}/lake"
 
     def signature(self, permissions: str) -> str:
         signed = secrets.token_hex(16)
@@ -144,7 +137,7 @@ def _listed(name: str, path: Path) -> dict[str, str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    account: DfsServer
+    owner: DfsServer
 
     def answer(self) -> None:
         parts = urlsplit(self.path)
@@ -156,17 +149,17 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self._refuse(refused)
         except (KeyError, ValueError):
-            self.account.refused.append(f"{self.command} {parts.path} {sorted(query)}")
+            self.owner.refused.append(f"{self.command} {parts.path} {sorted(query)}")
             self._refuse(RefusedError(400, "InvalidInput"))
 
     do_GET = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer  # noqa: N815 - names of http.server
 
     def _serve(self, account: str, filesystem: str, name: str, query: dict[str, str], body: bytes) -> None:
         call = _call(self.command, name, query)
-        self.account.authorize(query, call)
+        self.owner.authorize(query, call)
         if account != "lake":
             raise RefusedError(404, "ResourceNotFound")
-        if filesystem != self.account.filesystem and call != "account":
+        if filesystem != self.owner.filesystem and call != "account":
             raise RefusedError(404, "FilesystemNotFound")
         getattr(self, f"_{call}")(name, query, body)
 
@@ -181,30 +174,30 @@ class _Handler(BaseHTTPRequestHandler):
         blobs = "".join(
             f"<Blob><Name>{name}</Name><Deleted>true</Deleted><DeletionId>1</DeletionId><Properties>"
             f"<DeletedTime>{_DATE}</DeletedTime><RemainingRetentionDays>7</RemainingRetentionDays></Properties></Blob>"
-            for name in self.account.deleted
+            for name in self.owner.deleted
             if name.startswith(query.get("prefix", ""))
         )
-        listed = f'<EnumerationResults ServiceEndpoint="{self.account.url}"><Blobs>{blobs}</Blobs></EnumerationResults>'
+        listed = f'<EnumerationResults ServiceEndpoint="{self.owner.url}"><Blobs>{blobs}</Blobs></EnumerationResults>'
         self._send(200, listed.encode(), {"Content-Type": "application/xml"})
 
     def _list(self, _name: str, query: dict[str, str], body: bytes) -> None:
-        listed = json.dumps(self.account.list(query, body)).encode()
+        listed = json.dumps(self.owner.list(query, body)).encode()
         self._send(200, listed, {"Content-Type": "application/json"})
 
     def _create(self, name: str, query: dict[str, str], body: bytes) -> None:
-        self.account.create(name, query, body)
+        self.owner.create(name, query, body)
         self._send(201, headers={"ETag": "0x1", "Last-Modified": _DATE})
 
     def _append(self, name: str, query: dict[str, str], body: bytes) -> None:
-        self.account.append(name, query, body)
+        self.owner.append(name, query, body)
         self._send(202)
 
     def _delete(self, name: str, query: dict[str, str], _body: bytes) -> None:
-        self.account.delete(name, query)
+        self.owner.delete(name, query)
         self._send(200)
 
     def _read(self, name: str, _query: dict[str, str], _body: bytes) -> None:
-        content = self.account.read(name)
+        content = self.owner.read(name)
         asked = (self.headers.get("x-ms-range") or self.headers.get("Range") or "bytes=0-").removeprefix("bytes=")
         first, last = asked.split("-")
         part = content[int(first) : int(last) + 1 if last else None]
@@ -212,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(206, part, {"Content-Range": where, "ETag": "0x1", "Last-Modified": _DATE})
 
     def _properties(self, name: str, _query: dict[str, str], _body: bytes) -> None:
-        path = self.account.properties(name)
+        path = self.owner.properties(name)
         kind = "directory" if path.is_directory else "file"
         self._send(200, headers={"x-ms-resource-type": kind, "ETag": "0x1", "Last-Modified": _DATE})
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
 from google.auth.exceptions import InvalidValue
+
+from tests.servers.http_server import HttpServer
 
 CLOCK_TOLERANCE = 300.0  # seconds
 AUDIENCE = "https://oauth2.googleapis.com/token"
@@ -53,7 +54,7 @@ class Account:
     disabled: bool = False
 
 
-class GoogleGateway:
+class GoogleGateway(HttpServer):
     """Listens on a free port of 127.0.0.1 while its ``with`` block runs."""
 
     def __init__(self, upstream: str, permission_of: PermissionOf) -> None:
@@ -61,20 +62,7 @@ class GoogleGateway:
         self.permission_of = permission_of
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Account] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gateway": self}))
-        self._server.daemon_threads = True
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     @contextmanager
     def forgetting_tokens(self) -> Iterator[None]:
@@ -118,7 +106,7 @@ def key_pair() -> tuple[str, str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    gateway: GoogleGateway
+    owner: GoogleGateway
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -126,11 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._issue_token(body)
             return
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        account = self.gateway.tokens.get(token)
+        account = self.owner.tokens.get(token)
         if account is None:
             self._refuse(401, "authError", "Invalid Credentials")
             return
-        needed = self.gateway.permission_of(self.command, self.path, body)
+        needed = self.owner.permission_of(self.command, self.path, body)
         if needed and needed not in account.permissions:
             self._refuse(403, "forbidden", f"{account.email} does not have {needed} access to the resource.")
             return
@@ -144,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _issue_token(self, body: bytes) -> None:
         assertion = urllib.parse.parse_qs(body.decode()).get("assertion", [""])[0]
         try:
-            account = self.gateway.accounts[jwt.decode(assertion, verify=False)["iss"]]
+            account = self.owner.accounts[jwt.decode(assertion, verify=False)["iss"]]
             claims = jwt.decode(assertion, certs=account.public_key, audience=AUDIENCE)
         except InvalidValue:
             self._refuse_assertion(_OUT_OF_TIME)
@@ -159,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse_assertion(_OUT_OF_TIME)
             return
         token = f"ya29.{secrets.token_hex(8)}"
-        self.gateway.tokens[token] = account
+        self.owner.tokens[token] = account
         self._send(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
 
     def _refuse_assertion(self, said: str) -> None:
@@ -169,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, {"error": {"code": status, "message": message, "errors": [{"reason": reason}]}})
 
     def _pass_on(self, body: bytes) -> None:
-        upstream = http.client.HTTPConnection(self.gateway.upstream)
+        upstream = http.client.HTTPConnection(self.owner.upstream)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         upstream.request(self.command, self.path, body, headers)
         answer = upstream.getresponse()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import http.client
 import os
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from tests.faults.certificates import Certificates
+from tests.servers.http_server import HttpServer
 from tests.servers.processes import answers, free_port, started
 from tests.servers.s3 import Keys, S3Server, policy
 
@@ -47,40 +47,27 @@ class MotoS3(S3Server):
         _open(request, self.ca_file).close()
 
 
-class LosesAnswers:
+class LosesAnswers(HttpServer):
     """Stands before a server, passes every request on, and cuts the connection instead of answering ``method``."""
 
     def __init__(self, upstream: str, method: str) -> None:
         self.upstream = upstream.removeprefix("http://")
         self.method = method
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Passing,), {"losing": self}))
-        self._server.daemon_threads = True
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Passing)
 
 
 class _Passing(BaseHTTPRequestHandler):
-    losing: LosesAnswers
+    owner: LosesAnswers
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        upstream = http.client.HTTPConnection(self.losing.upstream)
+        upstream = http.client.HTTPConnection(self.owner.upstream)
         # With the host that was signed.
         upstream.request(self.command, self.path, body, dict(self.headers.items()))
         told = upstream.getresponse()
         content = told.read()
         upstream.close()
-        if self.command != self.losing.method:
+        if self.command != self.owner.method:
             self.send_response(told.status)
             for name, value in told.getheaders():
                 self.send_header(name, value)
