@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Generator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ import pytest
 from pytest_floe import leaks, listing, options, startup
 from pytest_floe.collecting import Collecting
 from pytest_floe.config.problems import ConfigurationProblems, Problem
+from pytest_floe.console import Console
 from pytest_floe.context import Context
 from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.gathering import Gathering
@@ -24,7 +23,7 @@ from pytest_floe.leaving import leave_promptly
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
 from pytest_floe.progress import Progress
-from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded, uncaptured
+from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded
 from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
@@ -48,6 +47,7 @@ class Controller:
         self.stopped = ""  # by whom: a user, or an error of pytest itself
         self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
+        self.console = Console(config)
         self._cleanup = contextlib.ExitStack()
         self._signals = contextlib.ExitStack()  # apart: handlers are undone in the reverse order of their setting
         self._call_off_deadline: Callable[[], None] = lambda: None
@@ -86,7 +86,7 @@ class Controller:
         self.config.pluginmanager.register(Listing(context), "floe-listing")
 
     def _begin(self) -> None:
-        if problems := [*_of_workers(self.config), *_of_own_checks(self.config)]:
+        if problems := startup.refused_options(self.config):
             raise ConfigurationProblems(problems)
         local = self._start_local() if startup.is_builtin_local(self.options, self.config) else None
         selection = startup.select(self.options, self.config, local)
@@ -99,7 +99,7 @@ class Controller:
         scrub_metadata(self.config, self.context.scrubber)
         self.config.pluginmanager.register(PytestHtmlColumns(self._verdict), "floe-html")
         if self.options.wait:
-            self.progress = Progress(self.context.evidence, self._say)
+            self.progress = Progress(self.context.evidence, partial(self.console.say, self.context.scrubber))
         self.watchdog = Watchdog(rescue=self._left_to_rescue(), **self.context.watch_orders())
         if not self.config.pluginmanager.hasplugin("dsession"):
             self._execute_here(self.watchdog)
@@ -197,7 +197,8 @@ class Controller:
         finally:
             self._signals.enter_context(undisturbed())  # to the end: pytest has no ear for them any more
             self._look_for_secrets()
-            self._print()
+            if self.report:
+                self.console.show(self.report, self.options.report_dir)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -244,12 +245,15 @@ class Controller:
         files = leaks.written(self.config, self.options, self.report.run.start.timestamp())
         if not (leaking := leaks.holding_secrets(files, scrubber)):
             return
-        self.gathering.leaked([self._shown(path) for path in leaking])
+        shown = [self.console.shown(path) for path in leaking]
+        self.gathering.leaked(shown)
         self.report = self.gathering.report(self.gathering.reason)
         self._write(self.report)
         for path in leaks.holding_secrets(files, scrubber):
             leaks.withhold(path)
-        sys.stderr.write(f"\nwithheld, for a secret of the run stood in it: {', '.join(map(self._shown, leaking))}\n")
+        sys.stderr.write(
+            f"\nwithheld, for a secret of the run stood in it: {', '.join(map(self.console.shown, leaking))}\n"
+        )
         self.status = self._exit_status(self.status)
         if self.session:
             self.session.exitstatus = self.status
@@ -268,31 +272,6 @@ class Controller:
 
     def _verdict(self) -> str:
         return terminal.verdict(self.report) if self.report else ""
-
-    def _print(self) -> None:
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None or self.report is None:
-            return
-        reporter.ensure_newline()
-        for text, markup in terminal.lines(self.report, self._shown(self.options.report_dir / writing.HTML_NAME)):
-            reporter.write_line(text, **markup)
-
-    def _say(self, line: str) -> None:
-        """Print a line at once, also while pytest captures what goes to the terminal's file descriptor."""
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None:
-            return
-        writer = reporter._tw  # noqa: SLF001 - to know whether a line is begun
-        newline = "\n" if writer.width_of_current_line else ""
-        if saved := uncaptured(self.config):
-            os.write(saved, f"{newline}{self.context.scrubber.scrub_strong(line)}\n".encode())
-            writer._current_line = ""  # noqa: SLF001
-        else:
-            writer.write(f"{newline}{line}\n", flush=True)
-        reporter.currentfspath = None
-
-    def _shown(self, path: Path) -> str:
-        return os.path.relpath(path, self.config.invocation_params.dir)
 
 
 class Listing:
@@ -317,21 +296,3 @@ def _flattened(result: PreflightResult) -> list[tuple[str, str]]:
         "duration_ms": str(result.duration_ms),
     }
     return [(f"{PROPERTY}.{key}", value) for key, value in flat.items()]
-
-
-def _of_workers(config: pytest.Config) -> list[Problem]:
-    """Return what is wrong with the workers of pytest-xdist that were asked for."""
-    problems = []
-    if getattr(config.option, "dist", "no") == "each":
-        remedy = "use --dist=load, or another that shares the tests out"
-        problems.append(Problem("--dist=each", "would run every check once in each worker", remedy))
-    remote = [spec for spec in getattr(config.option, "tx", None) or () if not re.match(r"(\d+\*)?popen", spec)]
-    if remote:
-        said = "workers elsewhere would check from elsewhere, with this machine's secrets"
-        problems.append(Problem(f"--tx={remote[0]}", said, "use -n"))
-    return problems
-
-
-def _of_own_checks(config: pytest.Config) -> list[Problem]:
-    missing = [path for path in config.getini("floe_checks") if not path.exists()]
-    return [Problem("ini option floe_checks", f"{path} does not exist", "correct or remove it") for path in missing]

@@ -19,6 +19,8 @@ from pytest_floe.workers import Workers
 def main() -> None:
     """Report on the session that died or has to be killed, which the watchdog describes on standard input."""
     left = json.load(sys.stdin)
+    if not Path(left["run_dir"]).exists():
+        return  # the last thing that a session removes, after it has reported itself
     Workers(Path(left["run_dir"])).end("the session died")
     shutil.rmtree(left["run_dir"], ignore_errors=True)
     log = left["termination_log"]

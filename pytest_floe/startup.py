@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 import time
@@ -34,6 +35,29 @@ class Selection:
     configuration: Configuration
     targets: tuple[Target, ...]
     left_out: tuple[Target, ...]
+
+
+def refused_options(config: pytest.Config) -> list[Problem]:
+    """Return what is wrong with options and settings that are not this plugin's own, or name what is not there."""
+    return [*_of_workers(config), *_of_own_checks(config)]
+
+
+def _of_workers(config: pytest.Config) -> list[Problem]:
+    """Return what is wrong with the workers of pytest-xdist that were asked for."""
+    problems = []
+    if getattr(config.option, "dist", "no") == "each":
+        remedy = "use --dist=load, or another that shares the tests out"
+        problems.append(Problem("--dist=each", "would run every check once in each worker", remedy))
+    remote = [spec for spec in getattr(config.option, "tx", None) or () if not re.match(r"(\d+\*)?popen", spec)]
+    if remote:
+        said = "workers elsewhere would check from elsewhere, with this machine's secrets"
+        problems.append(Problem(f"--tx={remote[0]}", said, "use -n"))
+    return problems
+
+
+def _of_own_checks(config: pytest.Config) -> list[Problem]:
+    missing = [path for path in config.getini("floe_checks") if not path.exists()]
+    return [Problem("ini option floe_checks", f"{path} does not exist", "correct or remove it") for path in missing]
 
 
 def is_builtin_local(given: Options, config: pytest.Config) -> bool:

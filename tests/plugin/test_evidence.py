@@ -227,3 +227,20 @@ def test_the_command_works_as_it_is_documented(lab):
 
     assert done.returncode == 0
     assert done.stdout.rstrip().splitlines()[-1].startswith("READY  1 ok")
+
+
+def test_a_session_that_came_to_its_end_has_nothing_made_from_its_record(lab):
+    """As where a deadline passes while the watchdog starts, which then is never told that all is well."""
+    lab.services("ok")
+    lab.run()
+    before = {path: path.read_bytes() for path in (lab.path / "preflight-report").iterdir()}
+    left = {
+        "run_dir": str(lab.path / "gone"),
+        "report_dir": str(lab.path / "preflight-report"),
+        "termination_log": None,
+    }
+    command = [sys.executable, "-m", "pytest_floe.rescue"]
+    done = subprocess.run(command, input=json.dumps(left), capture_output=True, text=True, check=False, timeout=WITHIN)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {path: path.read_bytes() for path in before} == before
