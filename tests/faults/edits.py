@@ -11,6 +11,9 @@ from typing import Any
 from tests.faults.path import Change
 from tests.faults.server import Answer, Request
 
+#: Checks promise to stop reading after 8 MiB.
+_TOO_MUCH = 9 * 2**20
+
 
 def edited(**changes: Any) -> Change:
     """The real JSON object with other values; ``None`` leaves a key out."""
@@ -30,6 +33,12 @@ def swapped(old: bytes, new: bytes) -> Change:
         return replace(told, body=told.content.replace(old, new))
 
     return change
+
+
+def padded(_: Request, real: Callable[[], Answer]) -> Answer:
+    """The real JSON, whole, and then more blanks than any check reads."""
+    told = _plain(real())
+    return replace(told, body=told.content + b" " * _TOO_MUCH)
 
 
 def _plain(answer: Answer) -> Answer:

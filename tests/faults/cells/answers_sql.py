@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +14,10 @@ import snowflake.connector
 from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.protocol import PLAIN
-from tests.faults.edits import edited, swapped
+from tests.faults.edits import edited, padded, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
-from tests.faults.server import Answer
+from tests.faults.server import Answer, Request
 from tests.faults.ways import WAYS, through
 from tests.servers import snowflake as snowflake_server
 from tests.servers import trino
@@ -24,7 +26,9 @@ TRINO, SNOWFLAKE, BIGQUERY = WAYS["trino"], WAYS["snowflake"], WAYS["bigquery"]
 _CANARY = "floe-preflight-"
 _MINE, _YOURS = b"pytest-floe canary", b"somebody's content"
 _ANY_RESULT = ("GET", "/v1/statement/")
+_STATEMENT = ("POST", "/query-request")
 _JOB = ("POST", "/jobs")
+_LISTING = r"/datasets/\w+/tables\?"
 
 
 def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str | None, **more: Any) -> Cell:
@@ -83,11 +87,19 @@ def old_bigquery_table() -> Arrange:
     return arrange
 
 
+def stored_otherwise(_: Request, real: Callable[[], Answer]) -> Answer:
+    """Snowflake's real rows, which are Arrow, with another text of the same length."""
+    told = json.loads(real().content)
+    rows = base64.b64decode(told["data"]["rowsetBase64"]).replace(_MINE, _YOURS)
+    told["data"]["rowsetBase64"] = base64.b64encode(rows).decode()
+    return Answer(200, told)
+
+
 def _killed() -> tuple[str, str]:
     return canary.name("0badcafe", "table", datetime.now(UTC) - timedelta(hours=2)), canary.signature("0badcafe")
 
 
-def two_tables(*tampers: Tamper) -> Arrange:
+def two_bigquery_tables(*tampers: Tamper) -> Arrange:
     """Return the arrangement of a BigQuery dataset with another table."""
 
     @contextmanager
@@ -100,6 +112,22 @@ def two_tables(*tampers: Tamper) -> Arrange:
     return arrange
 
 
+def two_snowflake_tables(*tampers: Tamper) -> Arrange:
+    """Return the arrangement of a schema with another table."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: snowflake_server.SnowflakeServer = lab.server("snowflake_server")
+        server.run("CREATE TABLE items (id INTEGER)")
+        try:
+            with through(SNOWFLAKE, *tampers)(lab) as scene:
+                yield Scene(scene.settings, lambda: server.tables() - {"ORDERS", "ITEMS"}, scene.names)
+        finally:
+            server.run("DROP TABLE items")
+
+    return arrange
+
+
 @contextmanager
 def old_snowflake_client(lab: Lab) -> Iterator[Scene]:
     lab.monkeypatch.setattr(snowflake.connector, "__version__", "4.9.0")
@@ -107,7 +135,10 @@ def old_snowflake_client(lab: Lab) -> Iterator[Scene]:
         yield scene
 
 
-TWO_TABLES = Twin(kind="bigquery", name="two tables", server=BIGQUERY.server, arrange=two_tables())
+TWO_BIGQUERY_TABLES = Twin(kind="bigquery", name="two tables", server=BIGQUERY.server, arrange=two_bigquery_tables())
+TWO_SNOWFLAKE_TABLES = Twin(
+    kind="snowflake", name="two tables", server=SNOWFLAKE.server, arrange=two_snowflake_tables()
+)
 _NOT_GIVEN: dict[str, Any] = {"cause": "config.object_not_given", "step": None, "status": "warning"}
 _LEFT: dict[str, Any] = {"cause": None, "step": None, "status": "ok"}
 _WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.read"}
@@ -127,8 +158,13 @@ CELLS = [
          remedy="set snowflake.warehouse"),
     cell("snowflake", "no-warehouse", through(SNOWFLAKE, warehouse="nowhere"), "operate.not_found",
          "authorize.warehouse", at="by name", remedy="WAREHOUSE NOWHERE"),
-    cell("snowflake", "wrong-content", through(SNOWFLAKE, Tamper("POST", "/query-request", edited(data=None),
+    cell("snowflake", "wrong-content", through(SNOWFLAKE, Tamper(*_STATEMENT, edited(data=None),
          body=b"GENERATOR")), step="operate.query", at="count", **_ODD),
+    cell("snowflake", "wrong-content", through(SNOWFLAKE, Tamper(*_STATEMENT, stored_otherwise,
+         body=b"SELECT id, note")), remedy='"LAKE"."SHOP"."floe-preflight-', **_WRONG),
+    cell("snowflake", "step-500", two_snowflake_tables(Tamper(*_STATEMENT, Answer(500), body=b"LIMIT 0", times=1)),
+         "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}",
+         twin=TWO_SNOWFLAKE_TABLES),
     cell("snowflake", "leftover", old_snowflake_table(), **_LEFT),
     cell("snowflake", "old-driver", old_snowflake_client, "config.missing_driver", "authenticate",
          remedy="pip install 'snowflake-connector-python>=5'", twin=Twin(kind="snowflake", name="with TLS",
@@ -139,11 +175,17 @@ CELLS = [
          "config.object_not_given", "authenticate", at="project", remedy="set bigquery.project"),
     cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", r"/datasets/\w+(\?|$)", edited(location=None))),
          step="authorize.dataset", at="dataset", **_ODD),
+    cell("bigquery", "json-shape", through(BIGQUERY, Tamper(*_JOB, edited(statistics=None), body=b"SELECT 1")),
+         step="authorize.query", at="query", remedy="{base}", **_ODD),
+    cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, Answer(200, {"status": "up"}), times=1)),
+         step="authorize.list", at="list", remedy="{base}", **_ODD),
+    cell("bigquery", "endless", through(BIGQUERY, Tamper("GET", _LISTING, padded, times=1)),
+         step="authorize.list", at="after a whole answer", remedy="{base}", **_ODD),
     cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
          at="of the settings", remedy="set bigquery.location to EU"),
     cell("bigquery", "wrong-content", through(BIGQUERY, Tamper("GET", f"/tables/{_CANARY}.*/data",
          swapped(_MINE, _YOURS))), **_WRONG),
-    cell("bigquery", "step-500", two_tables(Tamper(*_JOB, Answer(500), body=b"SELECT * FROM", times=1)),
-         "operate.server_error", "authorize.read", at="first of two tables", twin=TWO_TABLES),
+    cell("bigquery", "step-500", two_bigquery_tables(Tamper(*_JOB, Answer(500), body=b"SELECT * FROM", times=1)),
+         "operate.server_error", "authorize.read", at="first of two tables", twin=TWO_BIGQUERY_TABLES),
     cell("bigquery", "leftover", old_bigquery_table(), **_LEFT),
 ]  # fmt: skip
