@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_floe import Probe
 from tests.faults.cell import Cell, Twin
@@ -63,7 +63,8 @@ class Court:
     _memories: dict[str, Memory] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _came_by: dict[str, set[str]] = field(default_factory=dict)
-    _originals: dict[str, bool] = field(default_factory=dict)
+    _differences: dict[str, str] = field(default_factory=dict)
+    _litter: set[str] = field(default_factory=set)
 
     def spots(self) -> set[Spot]:
         """Return where a healthy run comes by."""
@@ -84,7 +85,7 @@ class Court:
                 return Verdict(mutant, reached, cell.id, stillborn=self._is_stillborn(mutant, cell.twin))
             if _differs(cell, outcome):
                 second_best.append(Verdict(mutant, reached, cell.id, crashed=True))
-            elif outcome.left and cell.status == "ok":  # elsewhere it may be what another mutant has left
+            elif outcome.left and cell.status == "ok":  # a check that fails may be kept from cleaning up
                 second_best.append(Verdict(mutant, reached, cell.id, littering=True))
             if len(second_best) == _SECOND_LOOKS:
                 break
@@ -92,15 +93,14 @@ class Court:
 
     def _original_passes(self, cell: Cell) -> bool:
         """Tell whether the check as it is says what the cell wants; else a mutant's difference is none of its own."""
-        if cell.id not in self._originals:
-            outcome, _ = self._run(cell, None, cell.twin)
-            self._originals[cell.id] = outcome is not None and not _differs(cell, outcome)
-        return self._originals[cell.id]
+        if cell.id not in self._differences:
+            self._run(cell, None, cell.twin)
+        return self._differences.get(cell.id) == ""
 
     @property
     def failing(self) -> list[str]:
-        """The cells that the check itself does not pass."""
-        return [name for name, passes in self._originals.items() if not passes and name not in self.unavailable]
+        """The cells that the check itself does not pass, each with what it says instead."""
+        return [f"{name} ({said})" for name, said in self._differences.items() if said]
 
     def _run(self, cell: Cell | Twin, mutant: Mutant | None, twin: Twin) -> tuple[Outcome | None, Run]:
         memory = self._memory(twin) if mutant else None
@@ -115,11 +115,19 @@ class Court:
         except UnavailableError as error:
             self.unavailable[cell.id] = str(error)
             return None, Run(Probe(endpoint=""))
+        outcome = self._own(outcome)
         self._seconds[cell.id] = outcome.seconds
         if not runs[-1].reached:  # then it was the original's run
             self._came_by[cell.id] = runs[-1].came_by
-            self._originals[cell.id] = isinstance(cell, Twin) or not _differs(cell, outcome)
+            differs = isinstance(cell, Cell) and _differs(cell, outcome)
+            self._differences[cell.id] = f"{outcome.result.status}: {outcome.result.message}" if differs else ""
         return outcome, runs[-1]
+
+    def _own(self, outcome: Outcome) -> Outcome:
+        """Return ``outcome`` without what an earlier mutant has left on the same server."""
+        own = tuple(name for name in outcome.left if name not in self._litter)
+        self._litter.update(own)
+        return replace(outcome, left=own)
 
     def _memory(self, twin: Twin) -> Memory:
         if twin.id not in self._memories:

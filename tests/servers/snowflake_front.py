@@ -121,9 +121,9 @@ class Front:
 
     def computes(self, name: str) -> bool:
         """Tell whether a query finds the warehouse awake; most are woken by it."""
-        if name and name not in self.not_resumed_by_queries:
+        if name in self.warehouses and name not in self.not_resumed_by_queries:
             self.warehouses[name] = "STARTED"
-        return self.warehouses.get(name) != "SUSPENDED"
+        return self.warehouses.get(name) == "STARTED"
 
     def warehouse(self, session: dict[str, Any], verb: str, name: str, action: str) -> dict[str, Any]:
         if verb.upper().startswith("SHOW"):
