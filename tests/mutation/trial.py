@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_floe import Probe
-from tests.faults.cell import Cell, Twin
+from tests.faults.cell import PATIENCE, Cell, Twin
 from tests.faults.verdicts import CheckFunction, Outcome
 from tests.mutation.loading import Copy
 from tests.mutation.mutants import REMOVED, Mutant
@@ -110,13 +111,14 @@ class Court:
             runs.append(Run(probe, mutant.change if mutant else None, memory))
             return runs[-1]
 
+        began = time.monotonic()
         try:
             outcome = self.run_cell(cell, self.copy.check(self.kind, begin))
         except UnavailableError as error:
             self.unavailable[cell.id] = str(error)
             return None, Run(Probe(endpoint=""))
         outcome = self._own(outcome)
-        self._seconds[cell.id] = outcome.seconds
+        self._seconds[cell.id] = time.monotonic() - began  # a cell may start a server of its own
         if not runs[-1].reached:  # then it was the original's run
             self._came_by[cell.id] = runs[-1].came_by
             differs = isinstance(cell, Cell) and _differs(cell, outcome)
@@ -150,12 +152,17 @@ class Court:
             elsewhere = mutant.step is not None and cell.step != mutant.step
             other_cause = mutant.site.cause is not None and cell.cause != mutant.site.cause
             new = cell.twin.id not in self._memories  # may need another server, which takes long to start
-            return (elsewhere, other_cause, new, self._seconds.get(cell.id, cell.deadline))
+            return (elsewhere, other_cause, new, self._seconds.get(cell.id, _hangs_for(cell)))
 
         return sorted(self.cells, key=rank)
 
     def _may_come_by(self, cell: Cell, mutant: Mutant) -> bool:
         return cell.id not in self.unavailable and mutant.site.id in self._came_by.get(cell.id, {mutant.site.id})
+
+
+def _hangs_for(cell: Cell) -> float:
+    """Return what a cell is known to take before it has run: one that hangs has a short deadline of its own."""
+    return cell.deadline if cell.deadline < PATIENCE else 0.0
 
 
 def _differs(cell: Cell, outcome: Outcome) -> bool:
