@@ -13,7 +13,7 @@ import snowflake.connector
 
 from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene, Twin
-from tests.faults.cells.protocol import PLAIN
+from tests.faults.cells.protocol import LOGIN_PAGE, PLAIN
 from tests.faults.edits import edited, padded, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
@@ -25,6 +25,7 @@ from tests.servers import trino
 TRINO, SNOWFLAKE, BIGQUERY = WAYS["trino"], WAYS["snowflake"], WAYS["bigquery"]
 _CANARY = "floe-preflight-"
 _MINE, _YOURS = b"pytest-floe canary", b"somebody's content"
+_HEALTH = ("GET", "/v1/info")
 _ANY_RESULT = ("GET", "/v1/statement/")
 _STATEMENT = ("POST", "/query-request")
 _JOB = ("POST", "/jobs")
@@ -145,6 +146,14 @@ _WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.rea
 _ODD: dict[str, Any] = {"cause": "operate.unexpected_response"}
 
 CELLS = [
+    cell("trino", "starting", through(TRINO, Tamper(*_HEALTH, edited(starting=True))), "operate.not_ready",
+         "operate.ready", at="one of two coordinators", remedy="look at its health: {base}"),
+    cell("trino", "http-500", through(TRINO, Tamper(*_HEALTH, Answer(500, LOGIN_PAGE))), "operate.server_error",
+         "operate.ready", at="health alone", remedy="{base}"),
+    cell("trino", "html", through(TRINO, Tamper(*_HEALTH, Answer(200, LOGIN_PAGE))), step="operate.ready",
+         at="health alone", remedy="{base}", **_ODD),
+    cell("trino", "endless", through(TRINO, Tamper(*_HEALTH, padded)), step="operate.ready",
+         at="after a whole answer", remedy="{base}", **_ODD),
     cell("trino", "step-html", through(TRINO, Tamper("POST", "/v1/statement", failing("GENERIC_USER_ERROR"),
          body=b"system.runtime.nodes")), step="operate.nodes", at="error of another kind", **_ODD),
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(b"[[1000]]", b"[[999]]"))),
