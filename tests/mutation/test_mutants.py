@@ -24,7 +24,7 @@ from tests.mutation.mutants import mutants
 from tests.mutation.trial import Court, RunCell, UnavailableError
 
 #: Kinds of whose mutants none survives; another joins as soon as its last survivor has a cell.
-TOLD = ("duckdb", "postgres", "snowflake", "bigquery")
+TOLD = ("duckdb", "postgres", "snowflake", "bigquery", "polaris", "trino")
 
 
 @pytest.fixture(scope="session")
