@@ -12,7 +12,6 @@ from tests.faults.path import Change
 from tests.faults.server import Answer, Request
 
 #: Checks promise to stop reading after 8 MiB.
-_TOO_MUCH = 9 * 2**20
 
 
 def edited(**changes: Any) -> Change:
@@ -35,10 +34,20 @@ def swapped(old: bytes, new: bytes) -> Change:
     return change
 
 
-def padded(_: Request, real: Callable[[], Answer]) -> Answer:
-    """The real JSON, whole, and then more blanks than any check reads."""
+def headed(headers: dict[str, str]) -> Change:
+    """The real answer with other headers."""
+
+    def change(_: Request, real: Callable[[], Answer]) -> Answer:
+        told = real()
+        return replace(told, headers={**told.headers, **headers})
+
+    return change
+
+
+def prolonged(_: Request, real: Callable[[], Answer]) -> Answer:
+    """The real answer, whole, and blanks after it without end."""
     told = _plain(real())
-    return replace(told, body=told.content + b" " * _TOO_MUCH)
+    return replace(told, body=b" " * 65536, opening=told.content, endless=True)
 
 
 def _plain(answer: Answer) -> Answer:

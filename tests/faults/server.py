@@ -182,7 +182,7 @@ class Answer:
 
     ``after`` holds it back for so many seconds (``NEVER``: until the server stops). ``cut`` closes the connection
     after so many bytes of the body, ``stall`` keeps it open and says nothing more. ``endless`` repeats the body,
-    chunked, for as long as the client reads.
+    chunked, for as long as the client reads; ``opening`` comes once before that.
     """
 
     status: int = 200
@@ -192,6 +192,7 @@ class Answer:
     cut: int | None = None
     stall: int | None = None
     endless: bool = False
+    opening: bytes = b""
 
     @property
     def content(self) -> bytes:
@@ -253,7 +254,7 @@ class _Http(BaseHTTPRequestHandler):
             self._connection.stopping.wait(answer.after)
         self._send_head(answer)
         if answer.endless:
-            self._send_for_ever(answer.content)
+            self._send_for_ever(answer.opening, answer.content)
         elif self.command != "HEAD":
             self.wfile.write(answer.content[: answer.cut if answer.stall is None else answer.stall])
         if answer.stall is not None:
@@ -281,10 +282,11 @@ class _Http(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send_for_ever(self, content: bytes) -> None:
-        content = content or b" "
+    def _send_for_ever(self, opening: bytes, content: bytes) -> None:
+        part = opening or content or b" "  # a chunk of no bytes would be the end
         while not self._connection.stopping.is_set():
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            part = content or b" "
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""

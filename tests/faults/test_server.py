@@ -105,6 +105,17 @@ def test_body_without_end():
         assert next(total for total in read if total > 1_000_000)
 
 
+def test_body_without_end_after_another():
+    script = http(Answer(200, b" " * 1000, opening=b"{}", endless=True))
+    with FaultyServer(script) as server, httpx.stream("GET", server.url) as answer:
+        parts = answer.iter_raw()
+        read = b""
+        while len(read) < 1_000_000:
+            read += next(parts)
+    assert read[:2] == b"{}"
+    assert not read[2:].strip()
+
+
 @pytest.mark.parametrize("script", [(http(Answer(200)),), (hear, say(GARBAGE))], ids=["http", "garbage"])
 def test_plain_text_on_a_tls_port(script: tuple[Move, ...]):
     with FaultyServer(*script) as server, pytest.raises(httpx.ConnectError, match=r"SSL|record"):

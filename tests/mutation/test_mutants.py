@@ -23,9 +23,6 @@ from tests.mutation.loading import Copy, sources
 from tests.mutation.mutants import mutants
 from tests.mutation.trial import Court, RunCell, UnavailableError
 
-#: Kinds of whose mutants none survives; another joins as soon as its last survivor has a cell.
-TOLD = ("duckdb", "postgres", "snowflake", "bigquery", "polaris", "trino")
-
 
 @pytest.fixture(scope="session")
 def copied_checks() -> Copy:
@@ -46,7 +43,7 @@ def run_in_a_lab_of_its_own(
     return run
 
 
-@pytest.mark.parametrize("kind", TOLD)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_cell_tells_every_mutant(
     kind: str, copied_checks: Copy, run_in_a_lab_of_its_own: RunCell, record_property: Callable[[str, object], None]
 ) -> None:

@@ -6,11 +6,15 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
+from tests.faults.edits import headed
 from tests.faults.lab import Lab
-from tests.faults.server import Answer
+from tests.faults.path import Tamper, relay
+from tests.faults.server import Answer, FaultyServer
 from tests.servers.azurite import ACCOUNT, Azurite
 from tests.servers.entra import application, entra, unsigned_token
 
@@ -97,6 +101,18 @@ def kept(lab: Lab) -> Iterator[Scene]:
     with logged_in(signed("rcl"))(lab) as scene:
         yield scene
         server.empty(str(scene.settings["container"]))
+
+
+@contextmanager
+def held(lab: Lab) -> Iterator[Scene]:
+    """Look at a container under legal hold, which Azurite does not have, with the key of its account."""
+    server: Azurite = lab.server("azurite")
+    with logged_in(with_key())(lab) as scene:
+        account = urlsplit(server.url)
+        hold = Tamper("GET", r"restype=container(?!.*comp=list)", headed({"x-ms-has-legal-hold": "true"}))
+        origin = f"{account.scheme}://{account.netloc}"
+        with FaultyServer(relay(origin, hold, ca_file=server.ca_file)) as path:
+            yield replace(scene, settings={**scene.settings, "endpoint": f"{path.url}{account.path}", "ca_file": None})
 
 
 _BY_KEY, _BY_SIGNATURE = f"shared key of account {ACCOUNT}", f"shared access signature for account {ACCOUNT}"
@@ -236,6 +252,17 @@ CELLS = [
         remedy=f"grant containers and objects (srt=co) to the {_BY_SIGNATURE}",
     ),
     # What is there
+    Cell(
+        **{**_REAL, "twin": KEY, "source": "path"},
+        fault="retained",
+        at="legal hold",
+        arrange=held,
+        status="warning",
+        cause="operate.retained",
+        step=None,
+        remedy="use a bucket that lets go of what is deleted",
+        says="under legal hold",
+    ),
     Cell(
         **{**_REAL, "twin": KEY},
         fault="no-bucket",

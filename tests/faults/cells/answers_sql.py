@@ -14,7 +14,7 @@ import snowflake.connector
 from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.protocol import LOGIN_PAGE, PLAIN
-from tests.faults.edits import edited, padded, swapped
+from tests.faults.edits import edited, prolonged, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
 from tests.faults.server import Answer, Request
@@ -152,7 +152,7 @@ CELLS = [
          "operate.ready", at="health alone", remedy="{base}"),
     cell("trino", "html", through(TRINO, Tamper(*_HEALTH, Answer(200, LOGIN_PAGE))), step="operate.ready",
          at="health alone", remedy="{base}", **_ODD),
-    cell("trino", "endless", through(TRINO, Tamper(*_HEALTH, padded)), step="operate.ready",
+    cell("trino", "endless", through(TRINO, Tamper(*_HEALTH, prolonged)), step="operate.ready",
          at="after a whole answer", remedy="{base}", **_ODD),
     cell("trino", "step-html", through(TRINO, Tamper("POST", "/v1/statement", failing("GENERIC_USER_ERROR"),
          body=b"system.runtime.nodes")), step="operate.nodes", at="error of another kind", **_ODD),
@@ -188,7 +188,7 @@ CELLS = [
          step="authorize.query", at="query", remedy="{base}", **_ODD),
     cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, Answer(200, {"status": "up"}), times=1)),
          step="authorize.list", at="list", remedy="{base}", **_ODD),
-    cell("bigquery", "endless", through(BIGQUERY, Tamper("GET", _LISTING, padded, times=1)),
+    cell("bigquery", "endless", through(BIGQUERY, Tamper("GET", _LISTING, prolonged, times=1)),
          step="authorize.list", at="after a whole answer", remedy="{base}", **_ODD),
     cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
          at="of the settings", remedy="set bigquery.location to EU"),

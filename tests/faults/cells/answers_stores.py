@@ -14,7 +14,7 @@ from tests.faults.edits import edited, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
 from tests.faults.server import Answer
-from tests.faults.ways import WAYS, through
+from tests.faults.ways import WAYS, through, without_driver
 
 _CANARY = "floe-preflight-"
 _READ = {"s3": f"/wh/{_CANARY}", "gcs": "alt=media", "adls": f"/wh/{_CANARY}"}
@@ -88,12 +88,17 @@ CELLS = [
          "operate.wrong_region", "operate.location", at="of the settings", remedy="set location: US"),
     cell("gcs", "read-denied", through(_GCS, Tamper(*_BUCKET, Answer(403)), location="EU"), "authorize.read_denied",
          None, status="warning", at="location", remedy="storage.buckets.get on "),
-    cell("gcs", "step-500", through(_GCS, Tamper(*_BUCKET, Answer(500), after=2), location="EU"),
+    cell("gcs", "step-500", through(_GCS, Tamper(*_BUCKET, Answer(500), after=1), location="EU"),
          "operate.server_error", "operate.location", at="operate.location"),
     cell("adls", "step-500", through(_ADLS, Tamper("GET", "comp=list", Answer(500), times=1)),
          "operate.server_error", "authorize.list", at="authorize.list"),
     cell("adls", "wrong-secret", through(_ADLS, Tamper("GET", "comp=properties", _WRONG_KEY)),
          "authenticate.rejected", "authenticate.account", at="when the account is asked"),
+    cell("adls", "json-shape", through(_ADLS, Tamper("GET", "comp=list", swapped(b"ServiceEndpoint=", b"Endpoint="))),
+         "operate.unexpected_response", "authorize.list", at="a listing of no service", says="no list of blobs",
+         remedy="{address}"),
+    cell("adls", "no-driver", without_driver(_ADLS, "azure.storage.filedatalake"), "config.missing_driver", "driver",
+         at="hierarchical", remedy="pip install 'pytest-floe[adls]'"),
     cell("adls", "no-bucket", through(_ADLS, Tamper("DELETE", _CANARY, _NO_CONTAINER, times=1)),
          "operate.not_found", "operate.delete", at="in the meantime"),
 ]  # fmt: skip

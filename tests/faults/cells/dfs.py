@@ -21,15 +21,16 @@ from tests.servers.adls_dfs import DfsServer
 
 _CANARY = "floe-preflight-"
 _DAY = timedelta(days=1)
+_LIVES = {"valid": 365 * _DAY, "expired": _DAY, "ends_soon": 4 * _DAY}
 _BLOB, _DFS = "lake.blob.localhost", "lake.dfs.localhost"
 
 
-def hierarchical(*tampers: Tamper) -> Arrange:
-    """Return the arrangement of an empty account behind a path."""
+def hierarchical(*tampers: Tamper, soft_delete: bool = False) -> Arrange:
+    """Return the arrangement of an empty account behind a path; with ``soft_delete`` it keeps what is deleted."""
 
     @contextmanager
     def arrange(_lab: Lab) -> Iterator[Scene]:
-        with DfsServer() as server:
+        with DfsServer(soft_delete=soft_delete) as server:
             origin = server.url.removesuffix("/lake")
             with FaultyServer(relay(origin, *tampers)) as path:
                 place = {"account": "lake", "endpoint": f"{path.url}/lake", "container": server.filesystem}
@@ -88,9 +89,9 @@ def _secured(lab: Lab, names: tuple[str, ...]) -> list[Move]:
 
 
 def _context(lab: Lab, name: str) -> ssl.SSLContext:
-    """Return a certificate for both hosts, which ended yesterday if it is ``expired``."""
+    """Return a certificate for both hosts: ``valid``, ``expired`` yesterday, or ``ends_soon``."""
     begin = datetime.now(UTC) - 2 * _DAY
-    life = {"not_before": begin, "not_after": begin + (_DAY if name == "expired" else 365 * _DAY)}
+    life = {"not_before": begin, "not_after": begin + _LIVES[name]}
     certificates = lab.certificates
     return certificates._context(Pem.of(certificates._authority.issue_cert(_BLOB, _DFS, **life)))
 
@@ -98,7 +99,7 @@ def _context(lab: Lab, name: str) -> ssl.SSLContext:
 TWIN = Twin(kind="adls", name="hierarchical, behind a path", server="fake of DFS", arrange=hierarchical())
 
 
-def cell(fault: str, at: str, tamper: Tamper | None, cause: str, step: str, **more: Any) -> Cell:
+def cell(fault: str, at: str, tamper: Tamper | None, cause: str, step: str | None, **more: Any) -> Cell:
     told = {"remedy": "", "twin": TWIN, "arrange": hierarchical(*([tamper] if tamper else [])), **more}
     return Cell(
         kind="adls", fault=fault, at=at, source="scripted", server="fake of DFS", cause=cause, step=step, **told
@@ -115,6 +116,10 @@ CELLS = [
          arrange=two_hosts(no_server)),
     cell("cert-expired", "second host once", None, "tls.expired", "tls", twin=CERTIFIED, remedy=_DFS,
          arrange=two_hosts(None, "expired", "valid")),
+    cell("cert-expires-soon", "second host", None, "tls.expires_soon", None, twin=CERTIFIED, status="warning",
+         arrange=two_hosts(None, "ends_soon"), remedy=f"renew the certificate of {_DFS}", says=_DFS),
+    cell("retained", "soft delete", None, "operate.retained", None, arrange=hierarchical(soft_delete=True),
+         status="warning", remedy="remove by hand what stays of ", says="a soft-deleted copy (7 days)"),
     cell("json-shape", "hierarchical", Tamper("GET", "resource=filesystem", edited(paths=None)),
          "operate.unexpected_response", "authorize.list"),
     cell("step-500", "hierarchical, delete", Tamper("DELETE", _CANARY, Answer(500), times=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.servers.gcs import GcsServer
 from tests.servers.google_gateway import key_pair
 
 PREFIX = "wh"
+_DATA = f"{PREFIX}/part-0"
 LIST, GET, CREATE, DELETE = (f"storage.objects.{action}" for action in ("list", "get", "create", "delete"))
 WORKLOAD = (LIST, GET, CREATE, DELETE)
 _BUCKET_GET = "storage.buckets.get"
@@ -47,6 +49,19 @@ def account(
 def without(permission: str, **changes: object) -> Arrange:
     """Return the arrangement of an account that lacks one permission of a workload."""
     return account(*(one for one in WORKLOAD if one != permission), **changes)
+
+
+def to_read(*permissions: str) -> Arrange:
+    """Return the arrangement of a bucket with an object, that an account with ``permissions`` is not to write to."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        gcs: GcsServer = lab.server("gcs_server")
+        with account(*permissions, write=False)(lab) as told:
+            gcs.put(str(told.settings["bucket"]), _DATA, "data")
+            yield replace(told, leftovers=lambda: set(told.leftovers()) - {_DATA})
+
+    return arrange
 
 
 def forged(key_file: dict[str, str]) -> dict[str, str]:
@@ -95,6 +110,7 @@ def with_a_clock(ahead: timedelta) -> Arrange:
 
 
 TWIN = Twin(kind="gcs", name="fake-gcs-server", server="fake-gcs-server", arrange=account(*WORKLOAD))
+TWIN_TO_READ = Twin(kind="gcs", name="to read", server="fake-gcs-server", arrange=to_read(LIST, GET))
 TWIN_SOFT = Twin(
     kind="gcs", name="gcp-storage-emulator", server="gcp-storage-emulator",
     arrange=account(*WORKLOAD, server="gcs_soft_delete"),
@@ -135,6 +151,8 @@ CELLS = [
     # What one may do.
     lacking("list", LIST, "authorize.list"),
     lacking("read", GET, "operate.read"),
+    cell("read-denied", to_read(LIST), "authorize.read_denied", "operate.read",
+         f"grant {GET} on gs://{{bucket}}/{PREFIX}/", twin=TWIN_TO_READ, at="of what is there"),
     lacking("write", CREATE, "operate.write"),
     lacking("delete", DELETE, "operate.delete", stays=True),
     # What is there.

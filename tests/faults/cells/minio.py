@@ -7,11 +7,14 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.lab import Lab
+from tests.faults.path import Tamper, relay
+from tests.faults.server import Answer, FaultyServer
 from tests.local.waiting import eventually
 from tests.servers import minio
 from tests.servers.minio import MinioServer, rights
@@ -19,6 +22,7 @@ from tests.servers.processes import healthy
 from tests.servers.s3 import REGION, Keys, S3Server, allow
 
 PREFIX = "wh"
+_DATA = f"{PREFIX}/part-0"
 _ELSEWHERE = "eu-west-1"
 
 #: What a cell does to a server, a bucket of its own and its user; what it yields changes the settings.
@@ -43,6 +47,33 @@ def scene(server: S3Server, bucket: str, keys: Keys, /, **changes: object) -> Sc
     trust = {"ca_file": server.ca_file} if server.ca_file else {}
     settings = {**where, **trust, **keys.settings, **changes}
     return Scene(settings, lambda: server.everything_in(bucket), {"user": keys.access_key_id})
+
+
+def to_read(name: str) -> Arrange:
+    """Return the arrangement of a bucket with an object, that one of ``minio.PRINCIPALS`` is not to write to."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: MinioServer = lab.server("minio")
+        with as_principal(name, write=False)(lab) as told:
+            server.client().put_object(Bucket=told.settings["bucket"], Key=_DATA, Body=b"data")
+            yield replace(told, leftovers=lambda: set(told.leftovers()) - {_DATA})
+
+    return arrange
+
+
+def versioned(*tampers: Tamper) -> Arrange:
+    """Return the arrangement of a bucket that keeps versions, behind a path."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: MinioServer = lab.server("minio")
+        with as_principal("full")(lab) as told, FaultyServer(relay(server.url, *tampers)) as path:
+            bucket = str(told.settings["bucket"])
+            server.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            yield replace(told, settings={**told.settings, "endpoint": path.url})
+
+    return arrange
 
 
 def set_up(setting: Setting, **options: Any) -> Arrange:
@@ -215,6 +246,8 @@ def called(scheme: str, server: str) -> Arrange:
 
 
 TWIN = Twin(kind="s3", name="MinIO", server="MinIO", arrange=as_principal("full"))
+TWIN_TO_READ = Twin(kind="s3", name="MinIO to read", server="MinIO", arrange=to_read("full"))
+TWIN_VERSIONED = Twin(kind="s3", name="versions behind a path", server="MinIO", arrange=versioned())
 TWIN_WITH_TLS = Twin(kind="s3", name="MinIO with TLS", server="MinIO", arrange=over_tls)
 
 
@@ -243,6 +276,10 @@ CELLS = [
          "credentials of access key {access_key_id}", at="MinIO forged token"),
     cell("no-credentials", as_principal("full", access_key_id=None, secret_access_key=None),
          "config.missing_credentials", "authenticate", "access_key_id and secret_access_key"),
+    cell("no-credentials",
+         as_principal("full", access_key_id=None, secret_access_key=None, profile="nobody-wrote-this"),
+         "config.missing_credentials", "driver", "access_key_id and secret_access_key, a profile",
+         at="MinIO unknown profile", says="nobody-wrote-this"),
     cell("clock-skew", with_a_clock(timedelta(minutes=20)), "authenticate.clock_skew", "authorize.list",
          "set the clock of this machine by NTP"),
     cell("clock-skew", with_a_clock(-timedelta(minutes=20)), "authenticate.clock_skew", "authorize.list",
@@ -250,6 +287,8 @@ CELLS = [
     # What one may do.
     lacking("list", "ListBucket", "authorize.list", "no_list"),
     lacking("read", "GetObject", "operate.read", "no_read"),
+    cell("read-denied", to_read("no_read"), "authorize.read_denied", "operate.read",
+         f"grant s3:GetObject on arn:aws:s3:::{{bucket}}/{PREFIX}/*", twin=TWIN_TO_READ, at="MinIO of what is there"),
     lacking("write", "PutObject", "operate.write", "no_write"),
     lacking("delete", "DeleteObject", "operate.delete", "no_delete", stays=True),
     cell("list-denied", set_up(for_another_folder), "authorize.list_denied", "authorize.list",
@@ -264,6 +303,8 @@ CELLS = [
          "use a bucket that lets go of what is deleted", status="warning", at="MinIO object lock"),
     cell("retained", set_up(without_delete_version), "operate.retained", None,
          "remove by hand what stays of s3://{bucket}/", status="warning", at="MinIO versions", stays=True),
+    cell("step-500", versioned(Tamper("DELETE", "versionId=", Answer(500), times=1)), "operate.server_error",
+         "operate.delete", "s3://{bucket}/", source="path", twin=TWIN_VERSIONED, at="versions"),
     cell("step-503", without_drives, "operate.not_ready", "authorize.list", "s3://{bucket}/",
          at="MinIO without drives"),
     cell("vanish", frozen, "timeout", "authorize.list", "{address}", deadline=2.0, at="MinIO frozen"),

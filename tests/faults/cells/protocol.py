@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.faults.cell import Arrange, Cell, NotApplicable, Source, Twin
+from tests.faults.edits import prolonged
 from tests.faults.path import Tamper, halved, late
 from tests.faults.server import GARBAGE, Answer, hang, hear, reset, say, trickle
 from tests.faults.ways import WAYS, Way, closed_port, instead, nowhere, through, without_driver
@@ -147,6 +148,8 @@ TABLE = [
         steps=_UNTOLD),
     Row("endless", lambda way: through(way, _every(Answer(200, b"x" * 65536, endless=True))), UNEXPECTED,
         more={"deadline": 5.0}, causes={"snowflake": "timeout"}),
+    Row("endless", lambda way: through(way, _every(prolonged, times=1)), UNEXPECTED, at="after a whole answer",
+        more={"deadline": 10.0}, causes={"snowflake": "timeout"}),
 ]  # fmt: skip
 
 PLAIN = {

@@ -24,7 +24,8 @@ def behind(*tampers: Tamper, objects: tuple[str, ...] = OBJECTS, **changes: obje
     def arrange(lab: Lab) -> Iterator[Scene]:
         server: S3Server = lab.server("moto_s3")
         bucket = server.bucket(f"matrix-{next(_NUMBERS)}")
-        user = server.user(allow(bucket, "ListBucket"), allow(f"{bucket}/{PREFIX}/*", *objects))
+        # Amazon takes HeadBucket for ListBucket; moto asks for a permission of that name.
+        user = server.user(allow(bucket, "ListBucket", "HeadBucket"), allow(f"{bucket}/{PREFIX}/*", *objects))
         with FaultyServer(relay(server.url, *tampers)) as path:
             where = {"bucket": bucket, "prefix": PREFIX, "endpoint": path.url, "region": REGION}
             yield Scene({**where, **user.settings, **changes}, lambda: server.everything_in(bucket))
@@ -70,5 +71,19 @@ CELLS = [
         cause="authenticate.rejected",
         step="authorize.list",
         remedy="credentials of access key {access_key_id}",
+    ),
+    # After any redirect botocore asks for the bucket's region, and on an answer to that it asks again what it asked.
+    Cell(
+        kind="s3",
+        fault="http-301",
+        at="once",
+        source="path",
+        server="moto",
+        twin=TWIN,
+        arrange=behind(Tamper("GET", "", Answer(301, b"", {"Location": "https://login.example/"}), times=1)),
+        cause="operate.unexpected_response",
+        step="authorize.list",
+        remedy="{address}",
+        says="login.example",
     ),
 ]
