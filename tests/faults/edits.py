@@ -11,8 +11,6 @@ from typing import Any
 from tests.faults.path import Change
 from tests.faults.server import Answer, Request
 
-#: Checks promise to stop reading after 8 MiB.
-
 
 def edited(**changes: Any) -> Change:
     """The real JSON object with other values; ``None`` leaves a key out."""
