@@ -14,7 +14,7 @@ import snowflake.connector
 from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.protocol import LOGIN_PAGE, PLAIN
-from tests.faults.edits import edited, prolonged, swapped
+from tests.faults.edits import edited, swapped
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper
 from tests.faults.server import Answer, Request
@@ -152,8 +152,6 @@ CELLS = [
          "operate.ready", at="health alone", remedy="{base}"),
     cell("trino", "html", through(TRINO, Tamper(*_HEALTH, Answer(200, LOGIN_PAGE))), step="operate.ready",
          at="health alone", remedy="{base}", **_ODD),
-    cell("trino", "endless", through(TRINO, Tamper(*_HEALTH, prolonged)), step="operate.ready",
-         at="after a whole answer", remedy="{base}", **_ODD),
     cell("trino", "step-html", through(TRINO, Tamper("POST", "/v1/statement", failing("GENERIC_USER_ERROR"),
          body=b"system.runtime.nodes")), step="operate.nodes", at="error of another kind", **_ODD),
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(b"[[1000]]", b"[[999]]"))),
@@ -188,8 +186,6 @@ CELLS = [
          step="authorize.query", at="query", remedy="{base}", **_ODD),
     cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, Answer(200, {"status": "up"}), times=1)),
          step="authorize.list", at="list", remedy="{base}", **_ODD),
-    cell("bigquery", "endless", through(BIGQUERY, Tamper("GET", _LISTING, prolonged, times=1)),
-         step="authorize.list", at="after a whole answer", remedy="{base}", **_ODD),
     cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
          at="of the settings", remedy="set bigquery.location to EU"),
     cell("bigquery", "wrong-content", through(BIGQUERY, Tamper("GET", f"/tables/{_CANARY}.*/data",
