@@ -14,7 +14,7 @@ from tests.mutation.mutants import REMOVED, Mutant
 from tests.mutation.switch import Memory, Run, Spot
 
 CRASH = "incomplete.check_broken"
-#: How many cells may tell a mutant by less than a cause before no better one is sought.
+#: How many more cells are tried for a better verdict once one has told a mutant by less than a cause.
 _SECOND_LOOKS = 6
 
 RunCell = Callable[[Cell | Twin, CheckFunction], Outcome]
@@ -75,9 +75,13 @@ class Court:
         """Return who tells ``mutant`` from the original, if any does."""
         second_best: list[Verdict] = []
         reached = False
+        looks = 0
         for cell in self._in_order(mutant):
             if not self._may_come_by(cell, mutant):
                 continue
+            looks += bool(second_best)
+            if looks > _SECOND_LOOKS:
+                break
             outcome, run = self._run(cell, mutant, cell.twin)
             reached = reached or run.reached
             if outcome is None or not run.reached or not self._original_passes(cell):
@@ -88,8 +92,6 @@ class Court:
                 second_best.append(Verdict(mutant, reached, cell.id, crashed=True))
             elif outcome.left and cell.status == "ok":  # a check that fails may be kept from cleaning up
                 second_best.append(Verdict(mutant, reached, cell.id, littering=True))
-            if len(second_best) == _SECOND_LOOKS:
-                break
         return second_best[0] if second_best else Verdict(mutant, reached)
 
     def _original_passes(self, cell: Cell) -> bool:
