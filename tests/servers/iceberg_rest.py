@@ -64,6 +64,18 @@ class IcebergRest:
         query = {"parent": parent} if parent else {}
         return list(self.ask("GET", "/namespaces", params=query)["namespaces"])
 
+    def canaries(self) -> list[str]:
+        """Return the top namespaces that checks left."""
+        return [levels[0] for levels in self.namespaces() if levels[0].startswith("floe-preflight-")]
+
+    def clear(self) -> None:
+        """Drop what checks left."""
+        for name in self.canaries():
+            path = f"/namespaces/{name}"
+            for table in self.ask("GET", f"{path}/tables")["identifiers"]:
+                self.ask("DELETE", f"{path}/tables/{table['name']}")
+            self.ask("DELETE", path)
+
 
 def run_iceberg_rest(folder: Path, **config: Any) -> Any:
     """Return the context of a catalog that keeps its tables in ``folder``."""

@@ -24,22 +24,11 @@ def as_client(name: str, **changes: object) -> Arrange:
     def arrange(lab: Lab) -> Iterator[Scene]:
         server: IcebergRest = lab.server("iceberg_rest")
         try:
-            yield Scene({**server.client(name), "write": True, **changes}, lambda: leftovers(server))
+            yield Scene({**server.client(name), "write": True, **changes}, server.canaries)
         finally:
-            clear(server)
+            server.clear()
 
     return arrange
-
-
-def leftovers(server: IcebergRest) -> list[str]:
-    return [levels[0] for levels in server.namespaces() if levels[0].startswith("floe-preflight-")]
-
-
-def clear(server: IcebergRest) -> None:
-    for namespace in leftovers(server):
-        for table in server.ask("GET", f"/namespaces/{namespace}/tables")["identifiers"]:
-            server.ask("DELETE", f"/namespaces/{namespace}/tables/{table['name']}")
-        server.ask("DELETE", f"/namespaces/{namespace}")
 
 
 @contextmanager
