@@ -251,9 +251,7 @@ class Controller:
         self._write(self.report)
         for path in leaks.holding_secrets(files, scrubber):
             leaks.withhold(path)
-        sys.stderr.write(
-            f"\nwithheld, for a secret of the run stood in it: {', '.join(map(self.console.shown, leaking))}\n"
-        )
+        sys.stderr.write(f"\nwithheld, for a secret of the run stood in it: {', '.join(shown)}\n")
         self.status = self._exit_status(self.status)
         if self.session:
             self.session.exitstatus = self.status

@@ -73,13 +73,12 @@ class Court:
 
     def try_one(self, mutant: Mutant) -> Verdict:
         """Return who tells ``mutant`` from the original, if any does."""
-        second_best: list[Verdict] = []
-        reached = False
-        looks = 0
+        second_best: Verdict | None = None
+        reached, looks = False, 0
         for cell in self._in_order(mutant):
             if not self._may_come_by(cell, mutant):
                 continue
-            looks += bool(second_best)
+            looks += second_best is not None
             if looks > _SECOND_LOOKS:
                 break
             outcome, run = self._run(cell, mutant, cell.twin)
@@ -89,10 +88,10 @@ class Court:
             if _differs(cell, outcome) and outcome.result.details.cause != CRASH:
                 return Verdict(mutant, reached, cell.id, stillborn=self._is_stillborn(mutant, cell.twin))
             if _differs(cell, outcome):
-                second_best.append(Verdict(mutant, reached, cell.id, crashed=True))
+                second_best = second_best or Verdict(mutant, reached, cell.id, crashed=True)
             elif outcome.left and cell.status == "ok":  # a check that fails may be kept from cleaning up
-                second_best.append(Verdict(mutant, reached, cell.id, littering=True))
-        return second_best[0] if second_best else Verdict(mutant, reached)
+                second_best = second_best or Verdict(mutant, reached, cell.id, littering=True)
+        return second_best or Verdict(mutant, reached)
 
     def _original_passes(self, cell: Cell) -> bool:
         """Tell whether the check as it is says what the cell wants; else a mutant's difference is none of its own."""

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_floe.local.configs import ALL_ROLES, DELETE, READ, WRITE, CatalogConfig, Principal
 from pytest_floe.local.launch import running
+from tests.servers.namespaces import Namespaces
 
 WAREHOUSE = "lake"
 REALM = "SHOP"
@@ -31,7 +32,7 @@ def secret_of(client: str) -> str:
 
 
 @dataclass(frozen=True)
-class IcebergRest:
+class IcebergRest(Namespaces):
     """A running catalog."""
 
     uri: str
@@ -59,22 +60,6 @@ class IcebergRest:
         with closing(httpx.Client(headers={"Authorization": f"Bearer {self.token()}"})) as client:
             answer = client.request(method, url, **request).raise_for_status()
         return dict(answer.json()) if answer.content else {}
-
-    def namespaces(self, parent: str | None = None) -> list[list[str]]:
-        query = {"parent": parent} if parent else {}
-        return list(self.ask("GET", "/namespaces", params=query)["namespaces"])
-
-    def canaries(self) -> list[str]:
-        """Return the top namespaces that checks left."""
-        return [levels[0] for levels in self.namespaces() if levels[0].startswith("floe-preflight-")]
-
-    def clear(self) -> None:
-        """Drop what checks left."""
-        for name in self.canaries():
-            path = f"/namespaces/{name}"
-            for table in self.ask("GET", f"{path}/tables")["identifiers"]:
-                self.ask("DELETE", f"{path}/tables/{table['name']}")
-            self.ask("DELETE", path)
 
 
 def run_iceberg_rest(folder: Path, **config: Any) -> Any:

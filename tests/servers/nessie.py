@@ -20,6 +20,7 @@ from tests.servers import containers, java, programs
 from tests.servers.keycloak import Keycloak
 from tests.servers.minio import PRINCIPALS as MINIO_RIGHTS
 from tests.servers.minio import MinioServer, rights
+from tests.servers.namespaces import Namespaces
 from tests.servers.processes import answers, free_port, started
 from tests.servers.providers import first_that_serves, given
 from tests.servers.s3 import REGION, Keys
@@ -54,7 +55,7 @@ RULES = {
 
 
 @dataclass(frozen=True)
-class NessieServer:
+class NessieServer(Namespaces):
     """A running catalog with the warehouse ``lake``.
 
     >>> nessie.principal("no_drop")     # settings of the check, of a client that has the rights of PRINCIPALS
@@ -83,22 +84,6 @@ class NessieServer:
         bearer = {"Authorization": f"Bearer {self.keycloak.token('full')}"}
         answer = httpx.request(method, f"{self.uri}/v1/main{path}", headers=bearer, timeout=60, **request)
         return dict(answer.raise_for_status().json()) if answer.content else {}
-
-    def namespaces(self, parent: str | None = None) -> list[list[str]]:
-        query = {"parent": parent} if parent else {}
-        return list(self.ask("GET", "/namespaces", params=query)["namespaces"])
-
-    def canaries(self) -> list[str]:
-        """Return the top namespaces that checks left."""
-        return [levels[0] for levels in self.namespaces() if levels[0].startswith("floe-preflight-")]
-
-    def clear(self) -> None:
-        """Drop what checks left."""
-        for name in self.canaries():
-            path = f"/namespaces/{name}"
-            for table in self.ask("GET", f"{path}/tables")["identifiers"]:
-                self.ask("DELETE", f"{path}/tables/{table['name']}")
-            self.ask("DELETE", path)
 
 
 @pytest.fixture(scope="session")
