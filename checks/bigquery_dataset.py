@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, Probe, http_cause
 
 from . import scratch_table, visible_tables
+from .leftovers import sweeping
 from .scratch_table import Explain
 
 if TYPE_CHECKING:
@@ -109,13 +111,14 @@ class BigQueryDataset:
             scratch.remove()
 
     def _sweep(self) -> None:
-        probe = self._probe
-        with probe.step("operate.sweep"), scratch_table.sweeping(probe):
+        probe, explain = self._probe, self._explain("bigquery.tables.delete", cause="authorize.delete_denied")
+        with probe.step("operate.sweep"), sweeping(probe):
             listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
             for name in [item.table_id for item in listed if item.table_id.startswith(scratch_table.PREFIX)]:
-                with scratch_table.sweeping(probe):
+                with sweeping(probe):
                     table = self._client.get_table(f"{self.name}.{name}", **self._once)
-                    probe.sweep(name, table.description or "", lambda table=table: self._remove(table))  # type: ignore[misc]
+                    signature, where = table.description or "", str(table.reference)
+                    probe.sweep(name, signature, partial(self._remove, table), explain, address=where)
 
     def _table(self, name: str) -> Any:
         fields = [self._sdk.SchemaField("id", "INT64"), self._sdk.SchemaField("note", "STRING")]

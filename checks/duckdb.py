@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Self
@@ -179,8 +180,8 @@ def _write(opening: Opening, connection: Any, settings: DuckDBSettings, probe: P
 
     with probe.step("operate.sweep", _explain(settings)):
         for name, comment in run(f"SELECT table_name, comment FROM duckdb_tables() WHERE table_name LIKE '{LIKE}'"):  # noqa: S608
-            drop = f"DROP TABLE {quoted(str(name))}"
-            probe.sweep(str(name), str(comment), lambda drop=drop: run(drop))  # type: ignore[misc]
+            drop = partial(run, f"DROP TABLE IF EXISTS {quoted(str(name))}")
+            probe.sweep(str(name), str(comment), drop, _explain(settings), address=f"table {name} of {settings.path}")
     table = quoted(probe.canary_name("table"))
     create = f"CREATE TABLE {table} (id integer, note varchar); COMMENT ON TABLE {table} IS {literal(probe.signature)}"
     scratch_table.verify(probe, run, table, f"BEGIN; {create}; COMMIT", remove, lambda _: _explain(settings))

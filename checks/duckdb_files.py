@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from pytest_floe import Finding, Probe
 
-from .scratch_table import PREFIX, sweeping
+from .leftovers import sweeping
+from .scratch_table import PREFIX
 
 #: A database can't carry the signature from its first moment on, so a file beside it does.
 _SIGNATURE = ".signature"
@@ -58,7 +60,7 @@ def sweep(folder: Path, probe: Probe) -> None:
         for signature in sorted(folder.glob(f"{PREFIX}*{_SIGNATURE}")):
             database = signature.with_name(signature.name.removesuffix(_SIGNATURE))
             if signature.stat().st_size <= _LARGEST_SIGNATURE:
-                probe.sweep(database.name, signature.read_text(), lambda database=database: remove(database))  # type: ignore[misc]
+                probe.sweep(database.name, signature.read_text(), partial(remove, database), address=str(database))
 
 
 def _beside(database: Path, suffix: str) -> Path:

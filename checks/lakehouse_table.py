@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pytest_floe import Probe
 
 from .iceberg_catalog import SIGNATURE, Catalog, Levels
 from .iceberg_login import Login
 from .lakehouse_files import Files
+from .leftovers import sweeping
 from .rest import Json, RefusedError
-from .scratch_table import sweeping
+from .scratch_table import Explain
 
 _PREFIX = "floe-preflight-"
 _FORBIDDEN, _NOT_FOUND = 403, 404
@@ -50,13 +52,18 @@ class CanaryTable:
 
     def drop(self) -> None:
         """Drop the table, and see that neither the catalog nor the storage has anything of it any more."""
-        denied, of = "authorize.delete_denied", self._login.refusals.of
-        explain_files, explain_catalog = self._files.explain_deleting(self.location), of("TABLE_DROP", denied)
-        with self._probe.step("operate.drop", lambda error: explain_catalog(error) or explain_files(error)):
+        with self._probe.step("operate.drop", self._dropping_table(self.location)):
             self._table.remove()
         if self._owns_namespace:
-            with self._probe.step("operate.drop_namespace", of("NAMESPACE_DROP", denied)):
+            with self._probe.step("operate.drop_namespace", self._dropping("NAMESPACE")):
                 self._namespace.remove()
+
+    def _dropping(self, what: str) -> Explain:
+        return self._login.refusals.of(f"{what}_DROP", "authorize.delete_denied")
+
+    def _dropping_table(self, location: str) -> Explain:
+        of_files, of_catalog = self._files.explain_deleting(location), self._dropping("TABLE")
+        return lambda error: of_catalog(error) or of_files(error)
 
     def sweep(self) -> None:
         """Remove what crashed runs left; what belongs to someone else is left alone."""
@@ -77,11 +84,14 @@ class CanaryTable:
     def _sweep_namespace(self, levels: Levels, names: list[str]) -> None:
         catalog = self._login.catalog
         for name in names:
-            signature = str(catalog.load_table(levels, name)["properties"].get(SIGNATURE))
-            self._probe.sweep(name, signature, lambda name=name: self._drop_whole(catalog, levels, name))  # type: ignore[misc]
+            table = catalog.load_table(levels, name)
+            signature, where = str(table["properties"].get(SIGNATURE)), ".".join((*levels, name))
+            drop, explain = partial(self._drop_whole, catalog, levels, name), self._dropping_table(table["location"])
+            self._probe.sweep(name, signature, drop, explain, address=where)
         if self._owns_namespace:
-            signature = str(catalog.properties(levels).get(SIGNATURE))
-            self._probe.sweep(levels[-1], signature, lambda: catalog.drop_namespace(levels))
+            signature, drop = str(catalog.properties(levels).get(SIGNATURE)), partial(catalog.drop_namespace, levels)
+            explain = self._dropping("NAMESPACE")
+            self._probe.sweep(levels[-1], signature, drop, explain, address=".".join(levels))
 
     def _remove_namespace(self) -> None:
         with self._login.again() as catalog:

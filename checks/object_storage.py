@@ -6,11 +6,14 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_floe import Finding, Plan, Probe
+
+from .leftovers import sweeping
 
 T = TypeVar("T")
 Verb = Literal["list", "read", "write", "delete"]
@@ -261,15 +264,13 @@ def remove(probe: Probe, bucket: Bucket, key: str) -> None:
 
 
 def _sweep(probe: Probe, bucket: Bucket, prefix: str) -> None:
-    with probe.step("operate.sweep"):
-        try:
-            for entry in bucket.objects(prefix + _CANARY)[:_SWEEP_LIMIT]:
-                if entry.size <= _LARGEST_SIGNATURE:
-                    _sweep_one(probe, bucket, entry.key)
-        except Exception as error:  # noqa: BLE001 - leftovers of other runs are no fault of this one
-            probe.fact(sweep=f"not finished: {type(error).__name__}")
+    with probe.step("operate.sweep"), sweeping(probe):
+        for entry in bucket.objects(prefix + _CANARY)[:_SWEEP_LIMIT]:
+            if entry.size <= _LARGEST_SIGNATURE:
+                _sweep_one(probe, bucket, entry.key)
 
 
 def _sweep_one(probe: Probe, bucket: Bucket, key: str) -> None:
-    body = bucket.read(key).decode(errors="replace")
-    probe.sweep(key.rpartition("/")[2], body, lambda: remove(probe, bucket, key))
+    name, removal, explain = key.rpartition("/")[2], partial(remove, probe, bucket, key), bucket.explain("delete")
+    with sweeping(probe):  # one that can't be read must not keep the others
+        probe.sweep(name, bucket.read(key).decode(errors="replace"), removal, explain, address=bucket.url + key)

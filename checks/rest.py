@@ -20,24 +20,23 @@ Json = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """An answer that is no success: HTTP ``status``, and ``body``, the JSON object it came with, or an empty one."""
+    """A ``response`` of httpx that is no success: its ``status``, and its ``body``, a JSON object that may be empty."""
 
-    def __init__(self, url: str, status: int, headers: dict[str, str], body: Json, said: str) -> None:
+    def __init__(self, url: str, response: Any, body: Json) -> None:
+        said, status = _said(body), int(response.status_code)
         super().__init__(f"{said} (HTTP {status})" if said else f"HTTP {status}")
         self.url = url
+        self.response = response
         self.status = status
         self.body = body
-        self._headers = headers
 
     def finding(self, cause: str | None = None, subject: str | None = None) -> Finding:
         """Return what the answer means; ``cause`` and ``subject`` are used where the status alone can't tell better."""
+        headers = self.response.headers
         if 300 <= self.status < 400:  # noqa: PLR2004 - redirection (RFC 9110, 15.4)
-            return elsewhere(self.status, self._headers.get("location", ""), self.url)
-        if "retry-after" in self._headers and self.status in (429, 503):
-            message = f"{self}, retry after {self._headers['retry-after'][:40]}"
-            finding = Finding("operate.not_ready", message, self.url)
-            finding.retry_after = float(said) if (said := self._headers["retry-after"].strip()).isdecimal() else 0.0
-            return finding
+            return elsewhere(self.status, headers.get("location", ""), self.url)
+        if "retry-after" in headers and self.status in (429, 503):
+            return Finding("operate.not_ready", f"{self}, retry after {headers['retry-after'][:40]}", self.url)
         return Finding(cause or http_cause(self.status), str(self), subject or self.url)
 
 
@@ -70,8 +69,7 @@ class Rest:
         where = url.partition("?")[0]
         body = _parsed(content) if content else {}
         if not answer.is_success:
-            said = body or {}
-            raise RefusedError(where, answer.status_code, dict(answer.headers), said, _said(said))
+            raise RefusedError(where, answer, body or {})
         if body is None:
             kind = answer.headers.get("content-type", "no type")[:60]
             message = f"HTTP {answer.status_code} with {len(content)} bytes of {kind}, not a JSON object"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from pytest_floe import Finding, Probe
@@ -61,13 +61,12 @@ def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain
         scratch.remove()
 
 
-@contextmanager
-def sweeping(probe: Probe) -> Iterator[None]:
-    """Note what ends a sweep: leftovers of other runs are no fault of this one."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises
-        probe.fact(sweep=f"not finished: {type(error).__name__}")
+def sweep(probe: Probe, found: Rows, place: str, remove: Run, explain: ExplainVerb) -> None:
+    """Drop what crashed runs left in ``place``, a quoted name; ``found`` has names and comments of tables there."""
+    for name, comment in found:
+        table = f"{place}.{quoted(str(name))}"
+        drop = partial(remove, f"DROP TABLE IF EXISTS {table}")
+        probe.sweep(str(name), str(comment), drop, explain("drop"), address=table)
 
 
 def fill(probe: Probe, run: Run, table: str, explain: ExplainVerb) -> None:

@@ -15,7 +15,8 @@ from pydantic import model_validator
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
 from . import scratch_table, visible_tables
-from .scratch_table import DENIED, LIKE, PATTERN, Explain, Rows, Run, Verb, literal, quoted
+from .leftovers import sweeping
+from .scratch_table import DENIED, LIKE, PATTERN, Explain, ExplainVerb, Rows, Run, Verb, literal, quoted
 from .snowflake_session import Session
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -236,7 +237,7 @@ def _write(session: Session, settings: SnowflakeSettings, probe: Probe) -> None:
         with closing(session.another(scratch_table.REMOVAL_SECONDS)) as fresh:
             return fresh.run(sql)
 
-    _sweep(session, settings, probe, remove)
+    _sweep(session, settings, probe, remove, explain)
     table = f"{settings.place}.{quoted(probe.canary_name('table'))}"
     # Transient and without time travel: once dropped, nothing of it is kept or billed.
     options = f"DATA_RETENTION_TIME_IN_DAYS = 0 COMMENT = {literal(probe.signature)}"
@@ -244,11 +245,9 @@ def _write(session: Session, settings: SnowflakeSettings, probe: Probe) -> None:
     scratch_table.verify(probe, session.run, table, create, remove, explain)
 
 
-def _sweep(session: Session, settings: SnowflakeSettings, probe: Probe, remove: Run) -> None:
+def _sweep(session: Session, settings: SnowflakeSettings, probe: Probe, remove: Run, explain: ExplainVerb) -> None:
     tables = f"{quoted(identifier(settings.database or ''))}.information_schema.tables"
     canaries = f"table_schema = {literal(identifier(settings.schema or ''))} AND table_name LIKE {literal(LIKE)}"
-    with probe.step("operate.sweep"), scratch_table.sweeping(probe):
-        for name, comment in session.run(f"SELECT table_name, comment FROM {tables} WHERE {canaries}"):  # noqa: S608
-            drop = f"DROP TABLE {settings.place}.{quoted(str(name))}"
-            with scratch_table.sweeping(probe):
-                probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]
+    with probe.step("operate.sweep"), sweeping(probe):
+        found = session.run(f"SELECT table_name, comment FROM {tables} WHERE {canaries}")  # noqa: S608 - literals
+        scratch_table.sweep(probe, found, settings.place, remove, explain)

@@ -13,7 +13,8 @@ from pydantic import model_validator
 from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
 
 from . import scratch_table, visible_tables
-from .scratch_table import DENIED, PATTERN, Explain, Rows, Run, Verb, literal, quoted
+from .leftovers import sweeping
+from .scratch_table import DENIED, PATTERN, Explain, ExplainVerb, Rows, Run, Verb, literal, quoted
 from .trino_coordinator import Coordinator
 
 _TLS_PORTS = (443, 8443)
@@ -170,18 +171,15 @@ def _write(coordinator: Coordinator, settings: TrinoSettings, probe: Probe) -> N
     def remove(sql: str) -> Rows:
         return coordinator.within(scratch_table.REMOVAL_SECONDS).run(sql)
 
-    _sweep(coordinator, settings, probe, remove)
+    _sweep(coordinator, settings, probe, remove, explain)
     table = f"{settings.place}.{quoted(probe.canary_name('table'))}"
     create = f"CREATE TABLE {table} (id integer, note varchar) COMMENT {literal(probe.signature)}"
     scratch_table.verify(probe, coordinator.run, table, create, remove, explain)
 
 
-def _sweep(coordinator: Coordinator, settings: TrinoSettings, probe: Probe, remove: Run) -> None:
+def _sweep(coordinator: Coordinator, settings: TrinoSettings, probe: Probe, remove: Run, explain: ExplainVerb) -> None:
     of_schema = f"catalog_name = {literal(settings.catalog or '')} AND schema_name = {literal(settings.schema or '')}"
     canaries = f"table_name LIKE {literal(scratch_table.LIKE)}"
     query = f"SELECT table_name, comment FROM system.metadata.table_comments WHERE {of_schema} AND {canaries}"  # noqa: S608
-    with probe.step("operate.sweep"), scratch_table.sweeping(probe):
-        for name, comment in coordinator.run_if_allowed(query) or ():
-            drop = f"DROP TABLE {settings.place}.{quoted(str(name))}"
-            with scratch_table.sweeping(probe):
-                probe.sweep(str(name), str(comment), lambda drop=drop: remove(drop))  # type: ignore[misc]
+    with probe.step("operate.sweep"), sweeping(probe):
+        scratch_table.sweep(probe, coordinator.run_if_allowed(query) or (), settings.place, remove, explain)

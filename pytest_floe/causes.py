@@ -87,7 +87,7 @@ _TABLE = (
      "upgrade the client, or write in an older format: {subject}"),
     ("operate.corrupt", "What is stored is damaged, or of another kind.", "restore it, or correct its name: {subject}"),
     ("operate.retained", "The bucket keeps what is deleted, so a canary would stay.", "{subject}"),
-    ("operate.not_removed", "What the check created could not be removed.", "remove by hand: {subject}"),
+    ("operate.not_removed", "What the check, or an earlier run of it, created could not be removed.", "remove by hand: {subject}"),
     ("operate.failed", "The check itself says no.", "{subject}"),
     # Time.
     ("timeout", "The service was reached and did not finish in time.",

@@ -132,6 +132,7 @@ class Probe:
         self.warnings: list[Finding] = []
         self.canaries: list[Canary] = []
         self.swept: list[str] = []
+        self.not_swept: dict[str, str] = {}
         self.reached = False
         self.address: str | None = None
         self.blocked_by: list[str] = []
@@ -305,10 +306,29 @@ class Probe:
         self._on_canary(name)
         return planned
 
-    def sweep(self, name: str, body: str, remove: Callable[[], object]) -> None:
-        """Remove ``name`` if it is the old leftover of a crashed run, by name, signature ``body`` and age."""
-        if canary.is_stale(name, body):
+    def sweep(
+        self,
+        name: str,
+        body: str,
+        remove: Callable[[], object],
+        explain: Explain | None = None,
+        *,
+        address: str | None = None,
+    ) -> None:
+        """Remove ``name`` if it is the old leftover of a crashed run, by name, signature ``body`` and age.
+
+        What can't be removed does not end the check: it becomes a warning, which says where it is by ``address``, or
+        else by ``name``. ``explain`` is as for a step; what it calls ``operate.not_found``, another run has removed.
+        """
+        if not canary.is_stale(name, body):
+            return
+        try:
             remove()
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            found = error if isinstance(error, Finding) else self._explained(error, explain)
+            if found.cause != "operate.not_found":
+                self.not_swept[address or name] = found.message
+        else:
             self.swept.append(name)
 
     def clean_up(self, finding: Finding | None) -> list[str]:

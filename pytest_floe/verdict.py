@@ -16,6 +16,8 @@ from pytest_floe.secrets import Scrubber
 
 _LONGEST = 1000
 _LONGEST_KEY = 100
+#: Of the leftovers of earlier runs, in a remedy.
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Judge:
     ) -> PreflightResult:
         """Return the result of a check that ended with ``finding``, or without one; ``left`` is what stayed behind."""
         left = list(left)
-        notices = [*probe.warnings, *self._slow_steps(probe, finding)]
+        notices = [*probe.warnings, *_not_swept(probe), *self._slow_steps(probe, finding)]
         if finding is None and left:
             finding = Finding("operate.not_removed", "what the check created could not be removed", ", ".join(left))
         status: Status = "error" if finding else "warning" if notices else "ok"
@@ -161,6 +163,16 @@ class Judge:
             return plain(value, _LONGEST) if self.scrubber.is_public(value) else self.shown(value)
         plain_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         return value if plain_number or isinstance(value, Notice | None) else self.shown(str(value))
+
+
+def _not_swept(probe: Probe) -> list[Finding]:
+    """Return one warning for all that earlier runs left and this one could not remove."""
+    if not probe.not_swept:
+        return []
+    names, why = list(probe.not_swept), next(iter(probe.not_swept.values()))
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    text = f"could not remove what earlier runs left ({len(names)} in all): {why}"
+    return [Finding("operate.not_removed", text, ", ".join([*names[:_MOST_NAMED], *more]))]
 
 
 def _scope(probe: Probe) -> str:

@@ -24,6 +24,7 @@ class Outcome:
     subject: str | None
     probe: Probe
     left: list[str]
+    retry_after: float = 0.0
 
 
 RunCheck = Callable[..., Outcome]
@@ -59,6 +60,7 @@ def _run_check(kind: str, *, within: float = 30.0, **settings: object) -> Outcom
         subject=said.subject if said else None,
         probe=probe,
         left=left,
+        retry_after=finding.retry_after if finding else 0.0,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +276,14 @@ def test_wrong_answers(run_check: RunCheck, route: str, answer: Answer, cause: s
     assert said in outcome.message
     assert "s3cret" not in outcome.message
     assert len(outcome.message) < 500
+
+
+@pytest.mark.parametrize("said", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
+@pytest.mark.parametrize("route", list(GREEN), ids=["token", "config", "list"])
+def test_it_is_not_asked_again_before_it_wants_to_be(run_check: RunCheck, route: str, said: str):
+    with FaultyServer(http(routes={**GREEN, route: Answer(503, headers={"Retry-After": said})})) as server:
+        outcome = run_check("polaris", uri=server.url, **LOGIN)
+    assert outcome.retry_after == pytest.approx(3600, abs=120)
 
 
 def test_list_without_end(run_check: RunCheck):

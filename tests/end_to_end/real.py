@@ -25,7 +25,7 @@ from tests.servers.postgres import PostgresServer
 
 #: The kinds of the six targets; the last two are declared under ``targets``.
 TARGETS = ("trino", "s3", "polaris", "postgres", "gcs", "adls")
-BEHIND_TLS = ("s3", "postgres", "adls")
+BEHIND_TLS = ("trino", "s3", "postgres", "adls")
 _GCS_RIGHTS = tuple(f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete"))
 _SECRETS = ("password", "secret_access_key", "client_secret", "credentials_json", "sas_token")
 _NUMBERS = count()

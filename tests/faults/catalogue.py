@@ -85,6 +85,7 @@ _FURTHER = {
     "not-removed": "says that it deleted, and did not",
     "retained": "keeps what is deleted",
     "leftover": "an earlier run was killed, and its canary is still there",
+    "leftover-kept": "the canary of an earlier run can't be removed",
     "not-admitted": "login of this kind is not admitted",
     "early-token": "token that is not valid yet",
     "service-denied": "login for another service",

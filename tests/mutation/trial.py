@@ -150,7 +150,7 @@ class Court:
         """Return the cells, those first that break at its step or with its cause, and quick ones before slow ones."""
 
         def rank(cell: Cell) -> tuple[bool, bool, bool, float]:
-            elsewhere = mutant.step is not None and cell.step != mutant.step
+            elsewhere = mutant.step is not None and mutant.step not in (cell.step, cell.at)
             other_cause = mutant.site.cause is not None and cell.cause != mutant.site.cause
             new = cell.twin.id not in self._memories  # may need another server, which takes long to start
             return (elsewhere, other_cause, new, self._seconds.get(cell.id, _hangs_for(cell)))

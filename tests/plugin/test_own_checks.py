@@ -342,3 +342,34 @@ def test_one_that_hangs_in_a_step_of_its_own_is_a_matter_of_the_service(kafka):
 
     assert lab.run("--floe-timeout=1").ret == 1
     assert (lab.checks()["topic"].cause, lab.checks()["topic"].step) == ("timeout", "operate.write")
+
+
+def test_leftovers_that_stay_are_one_warning_by_name(kafka):
+    lab = kafka("""
+        from pytest_floe import Finding
+
+        def refuse():
+            raise PermissionError("topics stay")
+
+        def is_gone():
+            raise Finding("operate.not_found", "another run was faster")
+
+        @pytest.mark.preflight("kafka")
+        def test_topic(probe):
+            left = [f"floe-preflight-20200101t000000z-00c0ffee-{n}" for n in range(14)]
+            signature = "pytest-floe canary; safe to delete; run 00c0ffee"
+            with probe.step("operate.sweep"):
+                for name, remove in zip(left, [bool, is_gone, *12 * [refuse]]):
+                    probe.sweep(name, signature, remove, address=f"topic {name}")
+                probe.sweep("floe-preflight-20200101t000000z-00c0ffee-mine", "somebody else's", refuse)
+                probe.sweep(probe.canary_name("of-this-run"), probe.signature, refuse)
+            probe.ok("swept")
+    """)
+
+    assert lab.run().ret == 0
+    topic = lab.checks()["topic"]
+    assert (topic.status, topic.cause) == ("warning", "operate.not_removed")
+    assert topic.details["swept"] == ["floe-preflight-20200101t000000z-00c0ffee-0"]
+    assert "(12 in all): PermissionError: topics stay" in topic.message
+    first, *_, last = topic.remediation.removeprefix("remove by hand: ").split(", ")
+    assert (first, last) == ("topic floe-preflight-20200101t000000z-00c0ffee-2", "and 2 more")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pytest_floe import canary
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.protocol import PLAIN
 from tests.faults.edits import edited, swapped
@@ -18,6 +20,7 @@ from tests.servers.iceberg_rest import IcebergRest
 WAY = WAYS["polaris"]
 _TOKENS = ("POST", "/v1/oauth/tokens")
 _CANARY = "floe-preflight-"
+_KILLED = "0badcafe"  # the run that left something
 _NAMESPACE = rf"/namespaces/{_CANARY}[\w-]+$"
 _REFUSED = {"error": {"message": "no", "type": "ForbiddenException", "code": 403}}
 
@@ -35,6 +38,20 @@ def in_namespace(*tampers: Tamper) -> Arrange:
                 yield scene
         finally:
             server.ask("DELETE", f"/namespaces/{name}")
+
+    return arrange
+
+
+def left(*tampers: Tamper) -> Arrange:
+    """Return the arrangement of a catalog with the namespace of a run that was killed two hours ago."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        name = canary.name(_KILLED, "namespace", datetime.now(UTC) - timedelta(hours=2))
+        signed = {"pytest-floe": canary.signature(_KILLED)}
+        with through(WAY, *tampers)(lab) as scene:
+            lab.server("iceberg_rest").ask("POST", "/namespaces", json={"namespace": [name], "properties": signed})
+            yield scene
 
     return arrange
 
@@ -157,6 +174,18 @@ CELLS = [
         "operate.server_error",
         "operate.drop_table",
         remedy=f"/tables/{_CANARY}",
+    ),
+    cell("leftover", "", left(), None, None, status="ok"),
+    cell(
+        "leftover-kept",
+        "operate.sweep",
+        left(Tamper("DELETE", _KILLED, Answer(403, _REFUSED))),
+        "operate.not_removed",
+        None,
+        status="warning",
+        remedy=f"remove by hand: {_CANARY}",
+        says="ForbiddenException",
+        stays=True,
     ),
     cell("bad-setting", "ca_file", without_authority, "tls.handshake_failed", "start"),
 ]

@@ -24,6 +24,7 @@ from tests.servers import trino
 
 TRINO, SNOWFLAKE, BIGQUERY = WAYS["trino"], WAYS["snowflake"], WAYS["bigquery"]
 _CANARY = "floe-preflight-"
+_KILLED = "0badcafe"  # the run that left something
 _MINE, _YOURS = b"pytest-floe canary", b"somebody's content"
 _HEALTH = ("GET", "/v1/info")
 _ANY_RESULT = ("GET", "/v1/statement/")
@@ -45,7 +46,7 @@ def failing(name: str, kind: str = "USER_ERROR") -> Answer:
     return Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": error})
 
 
-def old_trino_table() -> Arrange:
+def old_trino_table(*tampers: Tamper) -> Arrange:
     """Return the arrangement of a schema with the table of a run that was killed two hours ago."""
 
     @contextmanager
@@ -55,7 +56,7 @@ def old_trino_table() -> Arrange:
         table = f'{trino.CATALOG}.{trino.SCHEMA}."{name}"'
         server.run(f"CREATE TABLE {table} (id integer) COMMENT '{comment}'")
         try:
-            with through(TRINO)(lab) as scene:
+            with through(TRINO, *tampers)(lab) as scene:
                 yield scene
         finally:
             server.run(f"DROP TABLE IF EXISTS {table}")
@@ -63,14 +64,14 @@ def old_trino_table() -> Arrange:
     return arrange
 
 
-def old_snowflake_table() -> Arrange:
+def old_snowflake_table(*tampers: Tamper) -> Arrange:
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
         server: snowflake_server.SnowflakeServer = lab.server("snowflake_server")
         name, comment = _killed()
         server.run(f"CREATE TABLE \"{name}\" (id INTEGER) COMMENT = '{comment}'")
         try:
-            with through(SNOWFLAKE)(lab) as scene:
+            with through(SNOWFLAKE, *tampers)(lab) as scene:
                 yield scene
         finally:
             server.run(f'DROP TABLE IF EXISTS "{name}"')
@@ -78,10 +79,10 @@ def old_snowflake_table() -> Arrange:
     return arrange
 
 
-def old_bigquery_table() -> Arrange:
+def old_bigquery_table(*tampers: Tamper) -> Arrange:
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
-        with through(BIGQUERY)(lab) as scene:
+        with through(BIGQUERY, *tampers)(lab) as scene:
             lab.server("bigquery_server").table(str(scene.settings["dataset"]), *_killed())
             yield scene
 
@@ -97,7 +98,7 @@ def stored_otherwise(_: Request, real: Callable[[], Answer]) -> Answer:
 
 
 def _killed() -> tuple[str, str]:
-    return canary.name("0badcafe", "table", datetime.now(UTC) - timedelta(hours=2)), canary.signature("0badcafe")
+    return canary.name(_KILLED, "table", datetime.now(UTC) - timedelta(hours=2)), canary.signature(_KILLED)
 
 
 def two_bigquery_tables(*tampers: Tamper) -> Arrange:
@@ -142,6 +143,7 @@ TWO_SNOWFLAKE_TABLES = Twin(
 )
 _NOT_GIVEN: dict[str, Any] = {"cause": "config.object_not_given", "step": None, "status": "warning"}
 _LEFT: dict[str, Any] = {"cause": None, "step": None, "status": "ok"}
+_KEPT: dict[str, Any] = {"cause": "operate.not_removed", "step": None, "status": "warning", "stays": True}
 _WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.read"}
 _ODD: dict[str, Any] = {"cause": "operate.unexpected_response"}
 
@@ -159,6 +161,9 @@ CELLS = [
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(_MINE, _YOURS))), **_WRONG),
     cell("trino", "no-object", through(TRINO, schema=None), **_NOT_GIVEN, remedy="set trino.catalog and trino.schema"),
     cell("trino", "leftover", old_trino_table(), **_LEFT),
+    cell("trino", "leftover-kept", old_trino_table(Tamper("POST", "/v1/statement", failing("PERMISSION_DENIED"),
+         body=_KILLED.encode())), at="operate.sweep", remedy='remove by hand: "memory"."shop"."floe-preflight-',
+         says="PERMISSION_DENIED", **_KEPT),
     cell("snowflake", "no-object", through(SNOWFLAKE, schema=None), **_NOT_GIVEN, at="schema",
          remedy="set snowflake.database and snowflake.schema"),
     cell("snowflake", "no-object", through(SNOWFLAKE, warehouse=None), **_NOT_GIVEN, at="warehouse",
@@ -173,6 +178,8 @@ CELLS = [
          "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}",
          twin=TWO_SNOWFLAKE_TABLES),
     cell("snowflake", "leftover", old_snowflake_table(), **_LEFT),
+    cell("snowflake", "leftover-kept", old_snowflake_table(Tamper(*_STATEMENT, Answer(403), body=_KILLED.encode())),
+         at="operate.sweep", remedy='remove by hand: "LAKE"."SHOP"."floe-preflight-', **_KEPT),
     cell("snowflake", "old-driver", old_snowflake_client, "config.missing_driver", "authenticate",
          remedy="pip install 'snowflake-connector-python>=5'", twin=Twin(kind="snowflake", name="with TLS",
          server=SNOWFLAKE.server, arrange=through(SNOWFLAKE, certificate="valid"))),
@@ -193,4 +200,6 @@ CELLS = [
     cell("bigquery", "step-500", two_bigquery_tables(Tamper(*_JOB, Answer(500), body=b"SELECT * FROM", times=1)),
          "operate.server_error", "authorize.read", at="first of two tables", twin=TWO_BIGQUERY_TABLES),
     cell("bigquery", "leftover", old_bigquery_table(), **_LEFT),
+    cell("bigquery", "leftover-kept", old_bigquery_table(Tamper("DELETE", _KILLED, Answer(403))), at="operate.sweep",
+         remedy="remove by hand: demo.{dataset}.floe-preflight-", **_KEPT),
 ]  # fmt: skip

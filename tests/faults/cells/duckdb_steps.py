@@ -19,6 +19,7 @@ from tests.faults.disk import make_read_only, small_disk
 from tests.faults.lab import Lab
 
 _CONNECT = duckdb.connect
+_KILLED = "0badcafe"  # the run that left something
 #: What happens instead of a statement; it is given the statement, and what runs it.
 Instead = Callable[[str, Callable[[str], Any]], Any]
 
@@ -73,31 +74,31 @@ def others(_sql: str, run: Callable[[str], Any]) -> Any:
     return run("SELECT 2, 'what somebody else wrote'")
 
 
-def left_by_an_earlier_run() -> Arrange:
+def left_by_an_earlier_run(instead: Instead | None = None) -> Arrange:
     """Return the arrangement of a database with the table of a run that was killed two hours ago."""
 
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
-        name = canary.name("0badcafe", "table", datetime.now(UTC) - timedelta(hours=2))
-        with at()(lab) as scene:
+        name = canary.name(_KILLED, "table", datetime.now(UTC) - timedelta(hours=2))
+        with at(_KILLED, instead)(lab) as scene:
             with _CONNECT(str(scene.settings["path"])) as connection:
                 connection.execute(f'CREATE TABLE "{name}" (id integer)')
-                connection.execute(f"""COMMENT ON TABLE "{name}" IS '{canary.signature("0badcafe")}'""")
+                connection.execute(f"""COMMENT ON TABLE "{name}" IS '{canary.signature(_KILLED)}'""")
             yield scene
 
     return arrange
 
 
-def scratch_left_by_an_earlier_run() -> Arrange:
+def scratch_left_by_an_earlier_run(*, removable: bool = True) -> Arrange:
     """Return the arrangement of a database with the scratch database of such a run beside it."""
 
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
         with at()(lab) as scene:
-            name = canary.name("0badcafe", "x", datetime.now(UTC) - timedelta(hours=2))
+            name = canary.name(_KILLED, "x", datetime.now(UTC) - timedelta(hours=2))
             left = Path(str(scene.settings["path"])).with_name(name)
-            left.write_text("a database")
-            left.with_name(f"{name}.signature").write_text(canary.signature("0badcafe"))
+            left.write_text("a database") if removable else left.mkdir()
+            left.with_name(f"{name}.signature").write_text(canary.signature(_KILLED))
             yield Scene(scene.settings, lambda: [name] if left.exists() else [])
 
     return arrange
@@ -199,5 +200,34 @@ CELLS = [
         cause=None,
         step=None,
         remedy="",
+    ),
+    Cell(
+        kind="duckdb",
+        fault="leftover-kept",
+        at="operate.sweep",
+        source="scripted",
+        server="DuckDB, scripted",
+        twin=TWIN,
+        arrange=left_by_an_earlier_run(full),
+        status="warning",
+        cause="operate.not_removed",
+        step=None,
+        remedy="remove by hand: table floe-preflight-",
+        says="No space left on device",
+        stays=True,
+    ),
+    Cell(
+        kind="duckdb",
+        fault="leftover-kept",
+        at="operate.sweep_files",
+        source="real",
+        server="DuckDB",
+        twin=TWIN,
+        arrange=scratch_left_by_an_earlier_run(removable=False),
+        status="warning",
+        cause="operate.not_removed",
+        step=None,
+        remedy="/floe-preflight-",
+        stays=True,
     ),
 ]
