@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pytest_floe import Finding, Probe
@@ -29,6 +30,7 @@ _CAUSES = (
     ("NotFound_404", "operate.not_found"),
     ("Unauthorized_401", "authenticate.rejected"),
     ("Forbidden_403", "authorize.denied"),
+    ("SSL peer certificate", "tls.untrusted"),
     ("Could not establish connection", "connect.refused"),
     ("Could not connect", "connect.refused"),
 )
@@ -48,6 +50,7 @@ class DuckDBEngine:
         self._connection = self._opened(probe.driver("duckdb", "duckdb"), duckdb)
         for name in _EXTENSIONS:
             self._load(probe, name)
+        self._authorities = _authorities(settings)
         with probe.step("operate.attach", self.explain("")):
             for statement in self._attaching():
                 self._connection.execute(statement)
@@ -100,6 +103,8 @@ class DuckDBEngine:
         catalog = self._settings.of_catalog
         said = [f"ENDPOINT {literal(catalog.uri.rstrip('/'))}", "ACCESS_DELEGATION_MODE 'none'"]
         statements = [self._storage_secret()]
+        if self._authorities:
+            statements.append(f"SET ca_cert_file = {literal(self._authorities.name)}")
         if catalog.realm:
             headers = f"MAP {{'Polaris-Realm': {literal(catalog.realm)}}}"
             statements.append(f"CREATE SECRET realm (TYPE http, EXTRA_HTTP_HEADERS {headers})")
@@ -124,6 +129,20 @@ class DuckDBEngine:
         given = [f"{name} {literal(value)}" for name, value in said.items() if value]
         plain = ", USE_SSL false" if storage.endpoint and storage.endpoint.startswith("http:") else ""
         return f"CREATE SECRET storage (TYPE s3, {', '.join(given)}{plain})"
+
+
+def _authorities(settings: LakehouseSettings) -> IO[str] | None:
+    """Return an open file of all authorities to trust, DuckDB knows but one; None where the usual ones will do."""
+    import certifi  # noqa: PLC0415 - comes with the client of the catalog
+
+    named = [settings.of_catalog.ca_file, settings.of_storage.ca_file]
+    if not any(named):
+        return None
+    bundle = NamedTemporaryFile("w", prefix="floe-authorities-", suffix=".pem")  # noqa: SIM115 - lives with the engine
+    for path in dict.fromkeys(named):
+        bundle.write(Path(path or certifi.where()).read_text() + "\n")
+    bundle.flush()
+    return bundle
 
 
 def _packaged(extension: str) -> Path | None:

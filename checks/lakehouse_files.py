@@ -40,6 +40,7 @@ class Files:
             "s3.connect-timeout": seconds,
             "s3.request-timeout": seconds,
             "s3.force-virtual-addressing": "true" if self._settings.path_style is False else None,
+            "floe.s3.ca-file": str(self._settings.ca_file) if self._settings.ca_file else None,
         }
         return {name: value for name, value in said.items() if value}
 

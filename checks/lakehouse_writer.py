@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pytest_floe import Finding, Probe
 
+from .guarded_requests import adapter
 from .iceberg_catalog import Levels
 from .iceberg_login import Login
 from .lakehouse_files import Files
@@ -15,7 +16,7 @@ from .scratch_table import Explain
 
 Row = tuple[int, str]
 #: The last two PyIceberg imports when it first writes, which takes seconds that are not the service's.
-_MODULES = ("pyiceberg.catalog.rest", "pyarrow", "pyiceberg.io.pyarrow", "pyarrow.dataset")
+_MODULES = ("pyarrow", "requests", "pyiceberg.catalog.rest", "pyiceberg.io.pyarrow", "pyarrow.dataset")
 #: What PyArrow says of the storage's refusals, in the names of the AWS SDK for C++.
 _STORAGE_CAUSES = (
     ("ACCESS_DENIED", "authorize.write_denied"),
@@ -59,11 +60,14 @@ def append(
     table: tuple[Levels, str],
     rows: Sequence[Row],
 ) -> Written:
-    """Append ``rows``. PyIceberg knows no time-out: a hang ends at the deadline of the check, in this step."""
-    rest, arrow, *_ = [probe.driver(module, "lakehouse") for module in _MODULES]
+    """Append ``rows``."""
+    arrow, requests, *_ = [probe.driver(module, "lakehouse") for module in _MODULES]
+    from .lakehouse_client import GuardedCatalog  # noqa: PLC0415 - made of the drivers
+
+    guard = adapter(requests, probe.remaining, settings.of_catalog.ca_file, timeout=lambda _: probe.remaining())
     levels, name = table
     with probe.step("operate.append", _explaining(settings)):
-        catalog = rest.RestCatalog("floe-preflight", **_properties(settings, login), **files.properties)
+        catalog = GuardedCatalog(guard, **_properties(settings, login), **files.properties)
         found = catalog.load_table((*levels, name))
         ids, notes = zip(*rows, strict=True)
         found.append(arrow.table({"id": arrow.array(ids, arrow.int64()), "note": arrow.array(notes, arrow.string())}))
@@ -75,7 +79,7 @@ def append(
         return Written(snapshot.snapshot_id, tuple(task.file.file_path for task in found.scan().plan_files()))
 
 
-def _properties(settings: LakehouseSettings, login: Login) -> dict[str, object]:
+def _properties(settings: LakehouseSettings, login: Login) -> dict[str, str]:
     """Say how PyIceberg reaches the catalog, with the token that is there already."""
     catalog = settings.of_catalog
     said = {
@@ -83,8 +87,6 @@ def _properties(settings: LakehouseSettings, login: Login) -> dict[str, object]:
         "warehouse": catalog.warehouse,
         "token": login.token,
         "header.Polaris-Realm": catalog.realm,
-        "ssl": {"cabundle": str(catalog.ca_file)} if catalog.ca_file else None,
-        "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
     }
     return {name: value for name, value in said.items() if value}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -18,6 +20,9 @@ from pytest_floe.config import loading
 from pytest_floe.local import policies
 from pytest_floe.local.platform import BUCKET, REGION, USER, WAREHOUSE, LocalPlatform
 from pytest_floe.registry import find
+from tests.faults.certificates import Certificates
+from tests.faults.path import relay
+from tests.faults.server import FaultyServer, tls
 
 LAKEHOUSE = {"service": "lakehouse", "kind": "lakehouse", "write": True}
 
@@ -159,6 +164,30 @@ def test_a_principal_who_may_not_write_the_data(lake: Lake) -> None:
     assert finding.subject is not None
     assert finding.subject.startswith(f"s3:PutObject and s3:GetObject on arn:aws:s3:::{BUCKET}/* to access key ")
     assert (lake.files, lake.namespaces) == ([], [])
+
+
+@contextmanager
+def behind_tls(lake: Lake, certificates: Certificates) -> Iterator[dict[str, Any]]:
+    """Put a private authority's certificate before catalog and storage; yield what changes of the environment."""
+    before = lake.platform.environment()
+    catalog, endpoint = urlsplit(before["catalog_uri"]), before["s3"]["endpoint"]
+    secured = tls(certificates.valid)
+    with (
+        FaultyServer(secured, relay(f"{catalog.scheme}://{catalog.netloc}")) as of_catalog,
+        FaultyServer(secured, relay(endpoint)) as of_storage,
+    ):
+        trusting = {"ca_file": certificates.ca_file}
+        yield {
+            "catalog_uri": f"{of_catalog.https_url}{catalog.path}",
+            "polaris": before["polaris"] | trusting,
+            "s3": before["s3"] | trusting | {"endpoint": of_storage.https_url},
+        }
+
+
+def test_authorities_of_ones_own_are_trusted_by_all_who_write_and_read(lake: Lake, certificates: Certificates) -> None:
+    with behind_tls(lake, certificates) as changes:
+        assert lake.verify(changes=changes) is None
+    assert (lake.files, lake.namespaces, lake.left) == ([], [], [])
 
 
 def test_an_extension_that_is_not_installed(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""PyIceberg, held to the deadline of the check, and to the authorities that the settings name.
+
+By itself it waits for ever, lets the variable REQUESTS_CA_BUNDLE go before its own setting, and gives PyArrow no
+authorities at all (https://github.com/apache/iceberg-python/issues/3866).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pyarrow.fs import S3FileSystem
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.io import pyarrow
+
+from .guarded_requests import mount
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+    from requests import Session
+
+#: Property with the path of the storage's authorities.
+STORAGE_CA = "floe.s3.ca-file"
+_TEXTS = {
+    pyarrow.S3_ENDPOINT: "endpoint_override",
+    pyarrow.S3_REGION: "region",
+    pyarrow.S3_ACCESS_KEY_ID: "access_key",
+    pyarrow.S3_SECRET_ACCESS_KEY: "secret_key",
+    pyarrow.S3_SESSION_TOKEN: "session_token",
+    pyarrow.S3_PROXY_URI: "proxy_options",
+    STORAGE_CA: "tls_ca_file_path",
+}
+_SECONDS = {pyarrow.S3_CONNECT_TIMEOUT: "connect_timeout", pyarrow.S3_REQUEST_TIMEOUT: "request_timeout"}
+_SCHEMES = ("s3", "s3a", "s3n")
+
+
+class GuardedCatalog(RestCatalog):
+    """A catalog to which every request goes through ``guard``, an adapter of requests."""
+
+    def __init__(self, guard: Any, **properties: Any) -> None:
+        self._guard = guard
+        super().__init__("floe-preflight", **properties, **{"py-io-impl": f"{__name__}.{TrustingFiles.__name__}"})
+
+    def _create_session(self) -> Session:
+        session = super()._create_session()
+        mount(session, self._guard)
+        return session
+
+
+class TrustingFiles(pyarrow.PyArrowFileIO):
+    """Files in a storage whose certificate the authorities in the property ``STORAGE_CA`` vouch for."""
+
+    def __init__(self, properties: dict[str, str]) -> None:
+        super().__init__(properties)
+        self.fs_by_scheme = lru_cache(self._file_system)
+
+    def _file_system(self, scheme: str, netloc: str | None = None) -> FileSystem:
+        if scheme not in _SCHEMES or STORAGE_CA not in self.properties:
+            return self._initialize_fs(scheme, netloc)
+        told = {argument: self.properties.get(name) for name, argument in _TEXTS.items()}
+        seconds = {argument: float(self.properties[name]) for name, argument in _SECONDS.items()}
+        virtual = self.properties.get(pyarrow.S3_FORCE_VIRTUAL_ADDRESSING) == "true"
+        return S3FileSystem(**told, **seconds, force_virtual_addressing=virtual)
