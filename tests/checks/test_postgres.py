@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 import pytest
 from pydantic import ValidationError
 
@@ -268,22 +267,8 @@ def test_connections_of_a_role_used_up(check: Check, role: Callable[..., str]):
     assert (outcome.cause, outcome.step) == ("operate.exhausted", "authenticate")
 
 
-@contextmanager
-def crowd(server: PostgresServer) -> Iterator[None]:
-    """Take every connection that ordinary roles can get; when the block has ended, they are free again."""
-    login = f"host={server.host} port={server.port} dbname=dagster user=trusted sslmode=disable"
-    with ExitStack() as crowd:
-        with suppress(psycopg.OperationalError):  # when there is none left
-            while True:
-                crowd.enter_context(psycopg.connect(login))
-        yield
-    with server.connect() as connection:
-        while connection.execute("SELECT FROM pg_stat_activity WHERE usename = 'trusted'").rowcount:
-            pass
-
-
 def test_connections_of_the_server_used_up(check: Check, postgres: PostgresServer):
-    with crowd(postgres):
+    with postgres.crowded():
         outcome = check()
     assert (outcome.cause, outcome.step) == ("operate.exhausted", "authenticate")
     assert outcome.subject == f"{postgres.host}:{postgres.port}"

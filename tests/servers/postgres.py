@@ -59,6 +59,19 @@ class PostgresServer:
             for statement in statements:
                 connection.execute(sql.SQL(statement))
 
+    @contextlib.contextmanager
+    def crowded(self) -> Iterator[None]:
+        """Take every connection that ordinary roles can get; when the block has ended, they are free again."""
+        login = f"host={self.host} port={self.port} dbname=dagster user=trusted sslmode=disable"
+        with contextlib.ExitStack() as crowd:
+            with contextlib.suppress(psycopg.OperationalError):  # when there is none left
+                while True:
+                    crowd.enter_context(psycopg.connect(login))
+            yield
+        with self.connect() as connection:
+            while connection.execute("SELECT FROM pg_stat_activity WHERE usename = 'trusted'").rowcount:
+                pass
+
 
 @contextlib.contextmanager
 def run_postgres(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
-
-import psycopg
 
 from tests.faults.cell import Arrange, Cell, Scene
 from tests.faults.cells.postgres import MAY_CREATE, REAL, Around, as_role, role_on, settings_of, tables, with_database
@@ -44,20 +42,6 @@ def running(run: Callable[[], AbstractContextManager[PostgresServer]]) -> Arrang
             yield Scene({"host": server.host, "port": server.port, **_TRUSTED})
 
     return arrange
-
-
-@contextmanager
-def crowd(server: PostgresServer) -> Iterator[None]:
-    """Take every connection that ordinary roles can get; when the block has ended, they are free again."""
-    login = f"host={server.host} port={server.port} dbname=dagster user=trusted sslmode=disable"
-    with ExitStack() as crowd:
-        with suppress(psycopg.OperationalError):  # when there is none left
-            while True:
-                crowd.enter_context(psycopg.connect(login))
-        yield
-    with server.connect() as connection:
-        while connection.execute("SELECT FROM pg_stat_activity WHERE usename = 'trusted'").rowcount:
-            pass
 
 
 @contextmanager
@@ -185,7 +169,7 @@ CELLS = [
         **REAL,
         fault="no-connections",
         at="server",
-        arrange=as_role(around=crowd),
+        arrange=as_role(around=PostgresServer.crowded),
         cause="operate.exhausted",
         step="authenticate",
         remedy="free or raise the limit of {address}",
