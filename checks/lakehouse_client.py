@@ -10,8 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pyarrow.fs import S3FileSystem
+from pyiceberg import io
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.io import pyarrow
+from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from .guarded_requests import mount
 
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 #: Property with the path of the storage's authorities.
 STORAGE_CA = "floe.s3.ca-file"
 _TEXTS = {
-    pyarrow.S3_ENDPOINT: "endpoint_override",
-    pyarrow.S3_REGION: "region",
-    pyarrow.S3_ACCESS_KEY_ID: "access_key",
-    pyarrow.S3_SECRET_ACCESS_KEY: "secret_key",
-    pyarrow.S3_SESSION_TOKEN: "session_token",
-    pyarrow.S3_PROXY_URI: "proxy_options",
+    io.S3_ENDPOINT: "endpoint_override",
+    io.S3_REGION: "region",
+    io.S3_ACCESS_KEY_ID: "access_key",
+    io.S3_SECRET_ACCESS_KEY: "secret_key",
+    io.S3_SESSION_TOKEN: "session_token",
+    io.S3_PROXY_URI: "proxy_options",
     STORAGE_CA: "tls_ca_file_path",
 }
-_SECONDS = {pyarrow.S3_CONNECT_TIMEOUT: "connect_timeout", pyarrow.S3_REQUEST_TIMEOUT: "request_timeout"}
+_SECONDS = {io.S3_CONNECT_TIMEOUT: "connect_timeout", io.S3_REQUEST_TIMEOUT: "request_timeout"}
 _SCHEMES = ("s3", "s3a", "s3n")
 
 
@@ -47,7 +48,7 @@ class GuardedCatalog(RestCatalog):
         return session
 
 
-class TrustingFiles(pyarrow.PyArrowFileIO):
+class TrustingFiles(PyArrowFileIO):
     """Files in a storage whose certificate the authorities in the property ``STORAGE_CA`` vouch for."""
 
     def __init__(self, properties: dict[str, str]) -> None:
@@ -59,5 +60,5 @@ class TrustingFiles(pyarrow.PyArrowFileIO):
             return self._initialize_fs(scheme, netloc)
         told = {argument: self.properties.get(name) for name, argument in _TEXTS.items()}
         seconds = {argument: float(self.properties[name]) for name, argument in _SECONDS.items()}
-        virtual = self.properties.get(pyarrow.S3_FORCE_VIRTUAL_ADDRESSING) == "true"
+        virtual = self.properties.get(io.S3_FORCE_VIRTUAL_ADDRESSING) == "true"
         return S3FileSystem(**told, **seconds, force_virtual_addressing=virtual)

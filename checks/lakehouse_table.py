@@ -89,9 +89,8 @@ class CanaryTable:
             drop, explain = partial(self._drop_whole, catalog, levels, name), self._dropping_table(table["location"])
             self._probe.sweep(name, signature, drop, explain, address=where)
         if self._owns_namespace:
-            signature, drop = str(catalog.properties(levels).get(SIGNATURE)), partial(catalog.drop_namespace, levels)
-            explain = self._dropping("NAMESPACE")
-            self._probe.sweep(levels[-1], signature, drop, explain, address=".".join(levels))
+            signature, remove = str(catalog.properties(levels).get(SIGNATURE)), partial(catalog.drop_namespace, levels)
+            self._probe.sweep(levels[-1], signature, remove, self._dropping("NAMESPACE"), address=".".join(levels))
 
     def _remove_namespace(self) -> None:
         with self._login.again() as catalog:

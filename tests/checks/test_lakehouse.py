@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import certifi
 import httpx
 import pytest
 from pytest_floe.checks import lakehouse
@@ -184,7 +185,11 @@ def behind_tls(lake: Lake, certificates: Certificates) -> Iterator[dict[str, Any
         }
 
 
-def test_authorities_of_ones_own_are_trusted_by_all_who_write_and_read(lake: Lake, certificates: Certificates) -> None:
+def test_authorities_of_ones_own_are_trusted_by_all_who_write_and_read(
+    lake: Lake, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())  # which requests lets go before its own settings
+
     with behind_tls(lake, certificates) as changes:
         assert lake.verify(changes=changes) is None
     assert (lake.files, lake.namespaces, lake.left) == ([], [], [])
