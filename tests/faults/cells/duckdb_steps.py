@@ -99,7 +99,7 @@ def scratch_left_by_an_earlier_run(*, removable: bool = True) -> Arrange:
             left = Path(str(scene.settings["path"])).with_name(name)
             left.write_text("a database") if removable else left.mkdir()
             left.with_name(f"{name}.signature").write_text(canary.signature(_KILLED))
-            yield Scene(scene.settings, lambda: [name] if left.exists() else [])
+            yield Scene(scene.settings, lambda: [name] if left.exists() else [], {"folder": str(left.parent)})
 
     return arrange
 
