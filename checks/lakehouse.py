@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pytest_floe import Plan, Probe, check
 
-from . import lakehouse_files, lakehouse_writer
+from . import lakehouse_files, lakehouse_writer, object_storage
 from .iceberg_catalog import Levels
 from .iceberg_login import Login, logged_in
 from .lakehouse_duckdb import DuckDBEngine
@@ -75,6 +75,9 @@ def verify(settings: LakehouseSettings, probe: Probe) -> None:
             return
         files = lakehouse_files.logged_in(settings.of_storage, probe)
         probe.await_needs()
+        if kept := files.retention():
+            probe.warn("operate.retained", f"nothing was written: {kept}", object_storage.WAY_OUT)
+            return
         table = CanaryTable(probe, login, files, settings.levels)
         table.sweep()
         _use(settings, probe, login, files, table)

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 from pytest_floe import Finding, Probe
 
 from . import object_storage, s3_session
-from .object_storage import Explain
+from .object_storage import Explain, Kept
 from .s3 import S3Settings
 from .s3_bucket import S3Bucket
 from .scratch_table import REMOVAL_SECONDS
 
 _SCHEMES = ("s3", "s3a", "s3n")
+_SHOWN = 3
 
 
 class Files:
@@ -24,6 +25,7 @@ class Files:
         self._probe = probe
         self._settings = settings
         self._session = session
+        self._buckets: dict[str, S3Bucket] = {}
         self.credentials = session.get_credentials().get_frozen_credentials()
         self.region = session.region_name or "us-east-1"
 
@@ -53,29 +55,64 @@ class Files:
                 said = f"the catalog keeps the table at {address}, and the storage is s3://{wanted}"
                 raise Finding("operate.wrong_location", said, f"the location of {warehouse} with bucket {wanted}")
 
+    def retention(self) -> str | None:
+        """Say why files could not be removed again, as far as the storage target tells; None if they can be."""
+        name = self._settings.bucket
+        return object_storage.retention(self._probe, self._bucket(f"s3://{name}")) if name else None
+
+    def note_versions(self, written: Iterable[str]) -> None:
+        """Look whether the store keeps versions of what was ``written``, as long as it is there."""
+        for address in written:
+            self._bucket(address).note_version(_key(address))
+
     def removed(self, location: str, table: str, written: Iterable[str]) -> int:
         """Remove what is left of a dropped ``table``; return how many files that were.
 
-        Raises Finding for what must not be removed: what does not carry the table's name.
+        Raises Finding for what must not be removed: what does not carry the table's name. What the store keeps of
+        deleted files all the same is a warning.
         """
-        left = [entry.key for entry in self._bucket(location).objects(_key(location).rstrip("/") + "/")]
-        elsewhere = [address for address in written if not address.startswith(location)]
-        left += [_key(address) for address in elsewhere if self._bucket(address).exists(_key(address))]
-        foreign = [key for key in left if table not in key]
+        bucket, left = self._bucket(location), self._left(location, written)
+        foreign = [address for address in left if table not in _key(address)]
         if foreign:
             raise Finding("operate.not_removed", f"{len(foreign)} files are left under {location}", location)
-        for key in left:
-            object_storage.remove(self._probe, self._bucket(location), key)
+        for address in left:
+            self._bucket(address).delete(_key(address))
+        kept = bucket.purge_under(_folder(location), table)
+        elsewhere = [address for address in written if not address.startswith(location)]
+        kept += [copy for address in elsewhere for copy in self._bucket(address).purge(_key(address))]
+        if still := self._left(location, written):
+            raise Finding("operate.not_removed", f"{still[0]} is still listed after its deletion", location)
+        self._note_kept(location, bucket, kept)
         return len(left)
+
+    def _left(self, location: str, written: Iterable[str]) -> list[str]:
+        """Return the addresses of what is there, under ``location`` and of what was ``written`` elsewhere."""
+        bucket = self._bucket(location)
+        inside = [f"{bucket.url}{entry.key}" for entry in bucket.objects(_folder(location))]
+        elsewhere = [address for address in written if not address.startswith(location)]
+        return inside + [address for address in elsewhere if self._bucket(address).exists(_key(address))]
+
+    def _note_kept(self, location: str, bucket: S3Bucket, kept: list[Kept]) -> None:
+        if bucket.not_verified:
+            self._probe.fact(not_verified=list(bucket.not_verified))
+        if kept:
+            shown = ", ".join(copy.what for copy in kept[:_SHOWN])
+            more = f" and {len(kept) - _SHOWN} more" if len(kept) > _SHOWN else ""
+            remedy = f"remove by hand what stays under {location}, or use a bucket that keeps no versions"
+            self._probe.warn("operate.retained", f"the table was dropped, and the store keeps {shown}{more}", remedy)
 
     def explain_deleting(self, location: str) -> Explain:
         """Return what maps errors of removing files to findings."""
         return self._bucket(location).explain("delete")
 
     def _bucket(self, address: str) -> S3Bucket:
-        client = s3_session.client(self._session, "s3", self._settings, lambda: REMOVAL_SECONDS)
-        name, who = urlsplit(address).netloc, self._settings.login
-        return S3Bucket(client, name, grant=self._settings.grant, put={}, who=who)
+        """Return the bucket of ``address``, always the same one: it remembers what it has learned of versions."""
+        name = urlsplit(address).netloc
+        if name not in self._buckets:
+            client = s3_session.client(self._session, "s3", self._settings, lambda: REMOVAL_SECONDS)
+            who = self._settings.login
+            self._buckets[name] = S3Bucket(client, name, grant=self._settings.grant, put={}, who=who)
+        return self._buckets[name]
 
 
 def logged_in(settings: S3Settings, probe: Probe) -> Files:
@@ -86,3 +123,7 @@ def logged_in(settings: S3Settings, probe: Probe) -> Files:
 
 def _key(address: str) -> str:
     return urlsplit(address).path.lstrip("/")
+
+
+def _folder(address: str) -> str:
+    return f"{_key(address).rstrip('/')}/"

@@ -108,11 +108,18 @@ class CanaryTable:
         except RefusedError as refused:
             if refused.status != _NOT_FOUND:
                 raise
-            return 0
+            if name != self.name or not self.location:
+                return 0
+            location = self.location  # it was dropped, and something kept its files from being removed
+        else:
+            self._files.note_versions(written)
+            self._drop_at_once(catalog, levels, name)
+        return self._files.removed(location, name, written)
+
+    def _drop_at_once(self, catalog: Catalog, levels: Levels, name: str) -> None:
         try:
             catalog.drop_table(levels, name)
         except RefusedError as refused:
             if refused.status != _FORBIDDEN:
                 raise
             catalog.drop_table(levels, name, purge=False)  # Polaris allows no purging by default
-        return self._files.removed(location, name, written)

@@ -23,7 +23,7 @@ _CANARY = "floe-preflight-"
 _PORTS = {"http": 80, "https": 443}
 _SWEEP_LIMIT = 50
 _LARGEST_SIGNATURE = 100
-_WAY_OUT = "use a bucket that lets go of what is deleted, or set write: false"
+WAY_OUT = "use a bucket that lets go of what is deleted, or set write: false"
 _BY_STATUS = {
     HTTPStatus.UNAUTHORIZED: "authenticate.rejected",
     HTTPStatus.NOT_FOUND: "operate.not_found",
@@ -181,7 +181,7 @@ def finding(
     cause = causes.get(refusal.code) or _by_status(refusal.status, verb)
     message = f"{asked or verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
     if cause == "operate.retained":
-        subject = _WAY_OUT
+        subject = WAY_OUT
     return Finding(cause, message[:300], grant if cause.startswith("authorize.") else subject)
 
 
@@ -200,8 +200,8 @@ def verify(probe: Probe, bucket: Bucket, prefix: str) -> None:
     where = f"{bucket.url}{prefix}"
     if not probe.write:
         _read_existing(probe, bucket, listed, where)
-    elif kept := _retention(probe, bucket):
-        probe.warn("operate.retained", f"nothing was written: {kept}", _WAY_OUT)
+    elif kept := retention(probe, bucket):
+        probe.warn("operate.retained", f"nothing was written: {kept}", WAY_OUT)
         _read_existing(probe, bucket, listed, where)
     else:
         probe.await_needs()
@@ -222,7 +222,8 @@ def _read_existing(probe: Probe, bucket: Bucket, listed: list[Entry], where: str
     probe.ok(f"listed {where} and read from {entry.key}")
 
 
-def _retention(probe: Probe, bucket: Bucket) -> str | None:
+def retention(probe: Probe, bucket: Bucket) -> str | None:
+    """Say, as a step, why nothing written to ``bucket`` could be removed; None if it can be."""
     with probe.step("operate.retention", bucket.explain("list")):
         return bucket.retention()
 

@@ -131,6 +131,28 @@ class S3Bucket(Bucket):
         self._markers.pop(key, None)
         return kept
 
+    def note_version(self, key: str) -> None:
+        """See by an object whether versions are kept, where that could not be asked; reading it is enough for that."""
+        if self.versioning == "unknown" and (answer := self._look(self._client.head_object, Key=key)):
+            self.versioning = "Enabled" if answer.get("VersionId") else "Disabled"
+
+    def purge_under(self, prefix: str, name: str) -> list[Kept]:
+        """Purge all that is kept under ``prefix`` of keys with ``name`` in them; return what stays, with its key."""
+        listed = self._look(self._client.list_object_versions, Prefix=prefix)
+        if listed is None:
+            return self._unlisted(prefix)
+        keys = sorted({entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in listed.get(kind, ())})
+        kept = [Kept(f"versions of {key}, which does not carry the table's name") for key in keys if name not in key]
+        ours = [(key, copy) for key in keys if name in key for copy in self.purge(key)]
+        return kept + [Kept(f"{copy.what} of {key}") for key, copy in ours]
+
+    def _unlisted(self, prefix: str) -> list[Kept]:
+        if self.versioning == "unknown":
+            self.not_verified = (_VERSIONS_UNKNOWN,)
+        if self.versioning in ("unknown", "Disabled"):
+            return []
+        return [Kept(f"versions of what lay under {prefix} ({_NOT_LISTED})")]
+
     def refusal(self, error: Exception) -> Refusal | None:
         """Read botocore's errors."""
         return refusal_of(error)

@@ -22,8 +22,8 @@ from pytest_floe.local import policies
 from pytest_floe.local.platform import BUCKET, REGION, USER, WAREHOUSE, LocalPlatform
 from pytest_floe.registry import find
 from tests.faults.certificates import Certificates
-from tests.faults.path import relay
-from tests.faults.server import FaultyServer, tls
+from tests.faults.path import Tamper, relay
+from tests.faults.server import Answer, FaultyServer, tls
 
 LAKEHOUSE = {"service": "lakehouse", "kind": "lakehouse", "write": True}
 
@@ -58,6 +58,12 @@ class Lake:
         pages = self.admin("s3")
         buckets = [bucket["Name"] for bucket in pages.list_buckets()["Buckets"]]
         return [entry["Key"] for name in buckets for entry in pages.list_objects_v2(Bucket=name).get("Contents", ())]
+
+    @property
+    def kept(self) -> list[str]:
+        """The keys of all versions and delete markers in the workload's bucket."""
+        listed = self.admin("s3").list_object_versions(Bucket=BUCKET)
+        return [entry["Key"] for entry in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))]
 
     @property
     def namespaces(self) -> list[list[str]]:
@@ -204,6 +210,76 @@ def test_an_extension_that_is_not_installed(lake: Lake, monkeypatch: pytest.Monk
     assert (finding.cause, finding.step) == ("operate.not_found", "start.httpfs")
     assert finding.subject == "INSTALL httpfs in DuckDB, or pip install duckdb-extension-httpfs"
     assert (lake.files, lake.namespaces) == ([], [])
+
+
+# A bucket that keeps what is deleted
+
+
+@pytest.fixture
+def versioned() -> Iterator[Lake]:
+    with LocalPlatform() as platform:
+        lake = Lake(platform)
+        lake.admin("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield lake
+
+
+def test_no_version_is_left_of_a_table_whose_files_the_catalog_deletes(versioned: Lake) -> None:
+    assert versioned.verify() is None
+    assert versioned.probe.facts["files_left_by_the_catalog"] == 0
+    assert (versioned.kept, versioned.left) == ([], [])
+
+
+def test_versions_that_may_not_be_deleted_are_named(versioned: Lake) -> None:
+    versioned.allow(BUCKET, deny="s3:DeleteObjectVersion")
+    warning = versioned.verify()
+
+    assert warning
+    assert warning.cause == "operate.retained"
+    named = str(warning.subject).removeprefix("remove by hand what stays under ").partition(",")[0]
+    assert versioned.kept
+    assert all(f"s3://{BUCKET}/{key}".startswith(f"{named}/") for key in versioned.kept)
+
+
+def test_what_was_not_removed_with_the_table_is_removed_at_the_end(versioned: Lake) -> None:
+    store = versioned.platform.environment()["s3"]
+    with FaultyServer(relay(store["endpoint"], Tamper("DELETE", "versionId=", Answer(500), times=1))) as path:
+        finding = versioned.verify(changes={"s3": store | {"endpoint": path.url}})
+
+    assert finding
+    assert (finding.cause, finding.step) == ("operate.server_error", "operate.drop")
+    assert (versioned.kept, versioned.left) == ([], [])
+
+
+def test_versions_that_may_not_be_listed_are_told_by_the_file_itself(versioned: Lake) -> None:
+    versioned.allow(BUCKET, deny="s3:ListBucketVersions")
+    assert (warning := versioned.verify())
+    assert warning.cause == "operate.retained"
+
+    versioned.allow(BUCKET, deny="s3:*Version*")  # not even whether it keeps any
+    assert (warning := versioned.verify())
+    assert (warning.cause, "s3:ListBucketVersions is not granted" in warning.message) == ("operate.retained", True)
+    assert versioned.kept
+
+
+def test_where_no_versions_are_kept_nobody_needs_to_list_them(lake: Lake) -> None:
+    lake.allow(BUCKET, deny="s3:*Version*")
+
+    assert lake.verify() is None
+    assert "not_verified" not in lake.probe.facts
+
+
+def test_nothing_is_written_where_files_could_not_be_removed(lake: Lake) -> None:
+    lake.admin("s3").create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}}
+    lake.admin("s3").put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration=lock)
+    lake.allow(BUCKET, "locked")
+    warning = lake.verify(changes={"storage_bucket": "locked"})
+
+    assert warning
+    assert warning.cause == "operate.retained"
+    assert "object lock keeps every new object of locked for 1 days" in warning.message
+    assert lake.probe.current_step == "operate.retention"
+    assert (lake.files, lake.namespaces, lake.left) == ([], [], [])
 
 
 # What no server does on demand
