@@ -13,6 +13,7 @@ from pytest_floe import registry
 from pytest_floe.blocking import Needs
 from pytest_floe.config.targets import Target
 from pytest_floe.evidence import Evidence
+from pytest_floe.network import proxy_passwords
 from pytest_floe.probe import Probe
 from pytest_floe.report.vocabulary import vocabulary
 from pytest_floe.report.writing import EVIDENCE_NAME
@@ -55,6 +56,8 @@ class Context:
         for target in known:
             for secret in target.secrets().values():
                 self.scrubber.add(secret)
+        for secret in proxy_passwords():
+            self.scrubber.add(secret)
 
     def watch_orders(self) -> dict[str, Any]:
         """Return what the watchdog of any process of the run must know."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -9,7 +10,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pytest_floe.diagnosis import Finding, describe
 
@@ -24,13 +25,37 @@ def reach_url(probe: Probe, url: str, *, ca_file: Path | None = None) -> None:
     """Walk to the host of ``url``; where the environment sets a proxy for it, to the proxy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(host):
-        behind = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-        probe.fact(proxy=f"{behind.hostname}:{behind.port or _PORTS['http']}")
-        reach(probe, behind.hostname or "", behind.port or _PORTS["http"], tls=False, ca_file=None)
+    if proxy := _proxy(parts.scheme, host):
+        probe.fact(proxy=f"{proxy[0]}:{proxy[1]}")
+        reach(probe, *proxy, tls=False, ca_file=None)
         return
     reach(probe, host, port, tls=parts.scheme == "https", ca_file=ca_file)
+
+
+def _proxy(scheme: str, host: str) -> tuple[str, int] | None:
+    """Return host and port of the proxy that the environment sets for ``host``, if it does.
+
+    Raises Finding for one that is no URL, without showing it: what hinders is mostly its password.
+    """
+    proxy = urllib.request.getproxies().get(scheme)
+    if not proxy or urllib.request.proxy_bypass(host):
+        return None
+    behind = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    with contextlib.suppress(ValueError):
+        if behind.hostname and "@" not in behind.path + behind.query + behind.fragment:
+            return behind.hostname, behind.port or _PORTS["http"]
+    variable = f"{scheme}_proxy"
+    said = (
+        f"{variable} of the environment is no URL; in user and password, characters such as / # ? @ are to be encoded"
+    )
+    raise Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT, percent-encoded")
+
+
+def proxy_passwords() -> set[str]:
+    """Return the passwords of the proxies in the environment, as they stand there and decoded."""
+    logins = [proxy.split("//", 1)[-1].rpartition("@")[0] for proxy in urllib.request.getproxies().values()]
+    passwords = [login.partition(":")[2] for login in logins]
+    return {form for password in passwords for form in (password, unquote(password))}
 
 
 def reach(probe: Probe, host: str, port: int, *, tls: bool, ca_file: Path | None) -> None:

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -286,8 +287,8 @@ class Probe:
     # What is created must go
 
     def canary_name(self, purpose: str) -> str:
-        """Return a name for something this check creates."""
-        return canary.name(self.run_id, purpose)
+        """Return a name for something this check creates, which no other check of the run gets."""
+        return canary.name(self.run_id, f"{token_hex(4)}-{purpose}")
 
     @property
     def signature(self) -> str:

@@ -14,6 +14,7 @@ MASK = "***"
 WEAK_BELOW = 8
 _SHORTEST_LINE = 16
 _PIECE = 6  # characters; less is not worth hiding, and found in any text
+_BEGINNING = 16  # characters; so much of a secret's beginning betrays it, wherever it was cut off
 #: Where a text was shortened, a secret may have been cut in two.
 _CUT = re.compile(r"\.\.\.|…|\Z")
 
@@ -35,6 +36,7 @@ class Scrubber:
         self._grams: set[str] = set()
         self._longest = 0
         self._patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None] = (None, None)
+        self._beginnings: re.Pattern[str] | None = None
 
     def add(self, secret: str) -> None:
         """Register a secret value; empty ones are ignored, multi-line ones are registered line by line too."""
@@ -60,7 +62,7 @@ class Scrubber:
     def scrub(self, text: str) -> str:
         """Mask every secret in free text, and what is left of one where the text was shortened."""
         _, weak = self._patterns
-        text = self._without_pieces(self.scrub_strong(text))
+        text = self._without_pieces(self._without_beginnings(self.scrub_strong(text)))
         return weak.sub(MASK, text) if weak else text
 
     def scrub_strong(self, text: str) -> str:
@@ -91,6 +93,17 @@ class Scrubber:
         """Tell whether ``text`` is registered as shown."""
         return text in self._public
 
+    def _without_beginnings(self, text: str) -> str:
+        """Mask what is left of a secret that was cut off without a sign, as servers and drivers do, too."""
+        kept, done = [], 0
+        for found in self._beginnings.finditer(text) if self._beginnings else ():
+            start = found.start()
+            end = start + max(_agreeing(form, text[start : start + len(form)]) for form in self._forms)
+            if start >= done and not self._is_public(text[start:end]):
+                kept += [text[done:start], MASK]
+                done = end
+        return "".join([*kept, text[done:]])
+
     def _without_pieces(self, text: str) -> str:
         pieces = [piece for cut in _CUT.finditer(text) for piece in self._pieces(text, *cut.span())]
         for start, end in reversed(pieces):
@@ -120,6 +133,7 @@ class Scrubber:
         self._cores = _without_longer(strong)
         self._longest = max(map(len, strong), default=0)
         self._grams = {form[i : i + _PIECE] for form in strong for i in range(len(form) - _PIECE + 1)}
+        self._beginnings = _alternation({form[:_BEGINNING] for form in strong if len(form) > _BEGINNING})
         self._patterns = (_alternation(strong), _alternation(weak, r"(?<![\w])(?:", r")(?![\w])"))
 
 
@@ -127,6 +141,11 @@ def _overlap(before: str, after: str) -> int:
     """Return how many characters at the end of ``before`` are the beginning of ``after``, at least six; else 0."""
     longest = min(len(before), len(after) - 1)
     return next((n for n in range(longest, _PIECE - 1, -1) if before.endswith(after[:n])), 0)
+
+
+def _agreeing(one: str, other: str) -> int:
+    """Return how many characters both begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _without_longer(forms: set[str]) -> list[str]:

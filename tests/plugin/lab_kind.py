@@ -121,6 +121,13 @@ def fail_at_last(settings, probe):
     fail(settings, probe)
 
 
+def fail_beside_one_that_hangs(settings, probe):
+    with probe.step("operate"):
+        while not list(Path(settings.folder).glob("*.hangs")):
+            time.sleep(0.01)
+    fail(settings, probe)
+
+
 def write_on_the_second_try(settings, probe):
     """Be ready only after having waited for others, and then at the second attempt."""
     probe.await_needs()

@@ -221,6 +221,41 @@ def test_what_is_left_of_a_shortened_secret_is_masked():
     assert scrubber.scrub("a very short story ... of the lab") == "a very short story ... of the lab"
 
 
+def test_what_was_cut_off_without_a_sign_is_masked_too():
+    scrubber = Scrubber()
+    scrubber.add("a-very-long-secret-of-the-lab")
+    scrubber.add("a-very-long-secret-of-another-lab")
+    scrubber.declare_public(["a-very-long-secret-of-nobody"])
+
+    assert scrubber.scrub("it is not a-very-long-secret-of-th (HTTP 401)") == "it is not *** (HTTP 401)"
+    assert scrubber.scrub("nor a-very-long-secret-of-an; nor that") == "nor ***; nor that"
+    assert scrubber.scrub("but a-very-long-story, and a-very-long-secret-of-nobody") == (
+        "but a-very-long-story, and a-very-long-secret-of-nobody"
+    )
+
+
+@pytest.mark.parametrize("proxy", ["http://floe:{}@proxy.lab:3128", "floe:{}@proxy.lab:3128"])
+@pytest.mark.parametrize("password", ["Hunter2-of#the/proxy", "Hunter2-of%23the%2Fproxy", "Hunter2-of?the@proxy"])
+def test_the_password_of_a_proxy_is_not_shown(lab, monkeypatch, proxy, password):
+    for scheme in ("http", "https", "all"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", proxy.format(password))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    trino = {"user": "u", "scheme": "https"}
+    lab.configure({"environments": {"prod": {"compute_type": "trino", "compute_host": "trino.lab", "trino": trino}}})
+    done = lab.run("--floe-timeout=5")
+
+    shown = done.stdout.str() + "".join(path.read_text() for path in (lab.path / "preflight-report").iterdir())
+    assert "Hunter2" not in shown
+    [check] = lab.checks().values()
+    if "%" in password:
+        assert (check.cause, check.details["proxy"]) == ("resolve.not_found", "proxy.lab:3128")
+    else:
+        assert check.cause == "config.invalid"
+        assert "https_proxy: http://USER:PASSWORD@HOST:PORT, percent-encoded" in check.remediation
+
+
 def test_lines_of_a_key_are_masked_one_by_one():
     scrubber = Scrubber()
     scrubber.add("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END KEY-----\n")

@@ -45,7 +45,7 @@ def test_what_is_deselected_is_missing(lab, arguments, reason):
 
 @pytest.mark.parametrize("stop", ["-x", "--maxfail=1"])
 def test_stopping_at_a_failure_keeps_what_has_finished_and_names_the_rest(lab, stop):
-    lab.services("fail", "hang", "ok")
+    lab.services("fail_beside_one_that_hangs", "hang", "ok")
 
     assert lab.run(stop, "-p", "no:randomly").ret == 1
     a, b, c = lab.checks().values()
