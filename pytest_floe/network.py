@@ -45,10 +45,8 @@ def _proxy(scheme: str, host: str) -> tuple[str, int] | None:
         if behind.hostname and "@" not in behind.path + behind.query + behind.fragment:
             return behind.hostname, behind.port or _PORTS["http"]
     variable = f"{scheme}_proxy"
-    said = (
-        f"{variable} of the environment is no URL; in user and password, characters such as / # ? @ are to be encoded"
-    )
-    raise Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT, percent-encoded")
+    said = f"{variable} of the environment is no URL: in user and password, / # ? and @ must be percent-encoded"
+    raise Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT")
 
 
 def proxy_passwords() -> set[str]:
