@@ -95,7 +95,7 @@ def verify(settings: DuckDBSettings, probe: Probe) -> None:
     """Look at the directory, open the database, compute, load the extensions, and with ``write`` fill a table."""
     sdk = probe.driver("duckdb", "duckdb")
     probe.reached = True  # there is no network that could be at fault
-    file = settings.file
+    file = duckdb_files.meant(settings.file) if settings.file else None
     if file:
         duckdb_files.see(file, probe, read_only=settings.read_only)
         if probe.write:
@@ -141,9 +141,8 @@ def _use_scratch(sdk: ModuleType, settings: DuckDBSettings, file: Path, probe: P
 
     def make() -> Any:
         duckdb_files.sign(scratch, probe)
-        connection = opening()
-        canary.made()
-        return connection
+        canary.made()  # from here on there is something to remove, even if it is never opened
+        return opening()
 
     _use(make, settings, probe)
     with probe.step("operate.delete_file"):

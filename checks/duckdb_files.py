@@ -18,6 +18,11 @@ _SIGNATURE = ".signature"
 _LARGEST_SIGNATURE = 100
 
 
+def meant(file: Path) -> Path:
+    """Return where DuckDB would make or open ``file``: links are followed, also to what is not there yet."""
+    return file.resolve() if file.is_symlink() else file
+
+
 def see(file: Path, probe: Probe, *, read_only: bool) -> None:
     """Look at what opening needs, without opening: DuckDB would create the file."""
     folder = file.parent

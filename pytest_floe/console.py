@@ -10,7 +10,6 @@ import pytest
 from pytest_floe.redaction import uncaptured
 from pytest_floe.report import terminal
 from pytest_floe.report.models import PreflightReport
-from pytest_floe.report.writing import HTML_NAME
 from pytest_floe.secrets import Scrubber
 
 
@@ -20,13 +19,13 @@ class Console:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
-    def show(self, report: PreflightReport, folder: Path) -> None:
-        """Print the report, which lies in ``folder``."""
+    def show(self, report: PreflightReport, page: str) -> None:
+        """Print the report; ``page`` says where its page lies, or why there is none."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is None:
             return
         reporter.ensure_newline()
-        for text, markup in terminal.lines(report, self.shown(folder / HTML_NAME)):
+        for text, markup in terminal.lines(report, page):
             reporter.write_line(text, **markup)
 
     def say(self, scrubber: Scrubber, line: str) -> None:

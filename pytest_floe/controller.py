@@ -27,6 +27,7 @@ from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, s
 from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
 from pytest_floe.report.pytest_html import PytestHtmlColumns
+from pytest_floe.report.writing import HTML_NAME
 from pytest_floe.signals import ending_after, stopped_by, terminable, undisturbed
 
 
@@ -47,6 +48,7 @@ class Controller:
         self.stopped = ""  # by whom: a user, or an error of pytest itself
         self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
+        self.unwritten = ""  # why there is no page
         self.console = Console(config)
         self._cleanup = contextlib.ExitStack()
         self._signals = contextlib.ExitStack()  # apart: handlers are undone in the reverse order of their setting
@@ -198,7 +200,8 @@ class Controller:
             self._signals.enter_context(undisturbed())  # to the end: pytest has no ear for them any more
             self._look_for_secrets()
             if self.report:
-                self.console.show(self.report, self.options.report_dir)
+                page = self.unwritten or self.console.shown(self.options.report_dir / HTML_NAME)
+                self.console.show(self.report, page)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -234,7 +237,10 @@ class Controller:
             writing.write(report, self.options.report_dir, self.context.scrubber)
         except OSError as error:
             self.report = report.model_copy(update={"overall_status": "fail"})
-            sys.stderr.write(f"\nthe report could not be written: {error}\n")
+            why = error.strerror or error
+            self.unwritten = f"the report could not be written to {self.options.report_dir}: {why}; make room, or give"
+            self.unwritten += " --floe-report-dir another folder"
+            sys.stderr.write(f"\n{self.unwritten}\n")
         termination.write(self.report or report, self.options.termination_log, self.context.scrubber)
 
     def _look_for_secrets(self) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,10 @@ def read_options(config: pytest.Config) -> Options:
     folder = options.report_dir(config)
     try:
         move_report_aside(config)
+    except BlockingIOError as error:  # whose report it is must not be touched
+        said = f"--floe-report-dir: another run is writing its report to {folder}; name another folder, or wait for it"
+        termination.say(f"NOT READY  {said}\n", options.termination_log(config))
+        raise pytest.UsageError(said) from error
     except OSError as error:
         reason = f"{error.strerror}: {folder}"
         said = f"--floe-report-dir: can't be written ({reason}); name a writable folder"
@@ -158,9 +163,15 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def move_report_aside(config: pytest.Config) -> None:
-    """Move an earlier report aside; raises OSError. Conftest files need not have been loaded yet."""
+    """Move an earlier report aside; raises OSError, BlockingIOError if another run is about its own in the same place.
+
+    Conftest files need not have been loaded yet.
+    """
+    folder = options.report_dir(config)
     termination.begin(options.termination_log(config))
-    writing.move_aside(options.report_dir(config))
+    writing.claim(folder)
+    config.add_cleanup(partial(writing.release, folder))
+    writing.move_aside(folder)
 
 
 def refuse(

@@ -18,6 +18,38 @@ EVIDENCE_NAME = "preflight.jsonl"
 PREVIOUS = "previous"
 
 
+_claimed: dict[Path, int] = {}
+
+
+def claim(folder: Path) -> None:
+    """Keep other runs out of ``folder``, which is made, until ``release`` or the end of this process.
+
+    Raises BlockingIOError if another process has it. A file system without locks keeps nobody out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return
+    if (place := folder.resolve()) in _claimed:
+        return
+    held = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        if isinstance(error, BlockingIOError):
+            raise
+    else:
+        _claimed[place] = held
+
+
+def release(folder: Path) -> None:
+    """Let other runs use ``folder`` again."""
+    if (held := _claimed.pop(folder.resolve(), None)) is not None:
+        os.close(held)
+
+
 def move_aside(folder: Path) -> None:
     """Move an earlier run's report and record into ``previous/``, so that they can't be taken for this run's.
 

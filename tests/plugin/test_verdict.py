@@ -1,6 +1,7 @@
 """What was not verified is never green, and the report says what is missing and why."""
 
 import json
+import signal
 import sys
 
 import pytest
@@ -139,6 +140,23 @@ def test_a_report_that_cannot_be_written_is_found_before_the_checks(lab):
     assert lab.runs("a") == 0
 
 
+def test_two_runs_do_not_share_a_folder(lab):
+    lab.services("hang")
+    first = lab.start()
+    lab.wait_for_trace("a.hangs")
+    lab.services("ok")
+    second = lab.run_apart()
+
+    assert second.returncode == 4
+    assert "--floe-report-dir: another run is writing its report to" in second.stderr
+    assert lab.runs("a") == 1
+    assert lab.run_apart("--floe-report-dir=another").returncode == 0
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    assert lab.statuses() == [("a", "error", "incomplete.not_run")]
+    assert lab.run().ret == 0
+
+
 def test_a_report_that_can_no_longer_be_written_fails_the_run(lab):
     lab.services("ok")
     with (lab.path / "conftest.py").open("a") as conftest:
@@ -149,8 +167,8 @@ def test_a_report_that_can_no_longer_be_written_fails_the_run(lab):
     result = lab.run()
 
     assert result.ret == 1
-    result.stderr.fnmatch_lines(["*the report could not be written*"])
-    result.stdout.fnmatch_lines(["NOT READY*"])
+    result.stderr.fnmatch_lines(["*the report could not be written to *preflight-report: *"])
+    result.stdout.fnmatch_lines(["NOT READY*could not be written to *; make room, or give --floe-report-dir*"])
 
 
 def test_another_plugin_that_fails_at_the_end_takes_no_report_away(lab):
