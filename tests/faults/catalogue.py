@@ -107,6 +107,7 @@ _FURTHER = {
     "newer-version": "written by a newer version",
     "no-memory": "limit of memory too small",
     "no-extension": "extension missing",
+    "bad-proxy": "proxy of the environment that is no URL",
     "old-driver": "client library too old for a setting",
     "bad-setting": "setting that the service does not take",
     "few-connections": "few connections left",

@@ -344,6 +344,22 @@ def test_one_that_hangs_in_a_step_of_its_own_is_a_matter_of_the_service(kafka):
     assert (lab.checks()["topic"].cause, lab.checks()["topic"].step) == ("timeout", "operate.write")
 
 
+def test_no_two_checks_of_a_run_create_the_same_thing(kafka):
+    lab = kafka("""
+        names = set()
+
+        @pytest.mark.preflight("kafka")
+        @pytest.mark.parametrize("number", range(3))
+        def test_topic(probe, number):
+            names.add(probe.canary_name("topic"))
+            assert all(name.endswith("-topic") for name in names)
+            assert number < 2 or len(names) == 3
+    """)
+
+    lab.run("-p", "no:randomly")
+    assert [check.status for name, check in lab.checks().items() if name != "a"] == 3 * ["ok"]
+
+
 def test_leftovers_that_stay_are_one_warning_by_name(kafka):
     lab = kafka("""
         from pytest_floe import Finding

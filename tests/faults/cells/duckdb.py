@@ -151,6 +151,13 @@ def _make_folder(file: Path) -> None:
     file.mkdir()
 
 
+def linked(file: Path, target: Path) -> Path:
+    """Return a link beside ``file`` that leads to ``target``."""
+    link = file.with_name("link.duckdb")
+    link.symlink_to(target)
+    return link
+
+
 @contextmanager
 def newer(lab: Lab) -> Iterator[Scene]:
     """Have a file of a DuckDB that is newer than the one under test."""
@@ -213,6 +220,15 @@ CELLS = [
         arrange=broken(moved(lambda file: file / "shop.duckdb")),
         cause="operate.not_found",
         remedy="directory ",
+    ),
+    Cell(
+        **_AT_FOLDER,
+        fault="no-database",
+        at="the folder that a link leads to",
+        arrange=broken(moved(lambda file: linked(file, file.parent / "nowhere" / file.name))),
+        cause="operate.not_found",
+        remedy="/nowhere",
+        says="does not exist",
     ),
     # Whose it is
     Cell(
@@ -329,6 +345,14 @@ CELLS = [
         **_OPENING,
         fault="bad-setting",
         arrange=broken(memory_limit="plenty"),
+        cause="config.invalid",
+        remedy="correct duckdb.memory_limit",
+    ),
+    Cell(
+        **{**_OPENING, "twin": TO_BE_MADE},
+        fault="bad-setting",
+        at="before there is a file",
+        arrange=broken(lasting=False, memory_limit="plenty"),
         cause="config.invalid",
         remedy="correct duckdb.memory_limit",
     ),

@@ -5,12 +5,16 @@ Each is put before a server that works: the twin is the same path without the fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tests.faults.cell import Arrange, Cell, NotApplicable, Source, Twin
+import pytest
+
+from tests.faults.cell import Arrange, Cell, NotApplicable, Scene, Source, Twin
 from tests.faults.edits import prolonged
+from tests.faults.lab import Lab
 from tests.faults.path import Tamper, halved, late
 from tests.faults.server import GARBAGE, Answer, hang, hear, reset, say, trickle
 from tests.faults.ways import WAYS, Way, closed_port, instead, nowhere, through, without_driver
@@ -94,12 +98,32 @@ _HIDDEN = {"trino": "authenticate"}
 #: What the account says of itself, it says to few principals.
 _UNTOLD = {"adls": "authorize.list"}
 
+
+def behind_no_proxy(way: Way) -> Arrange:
+    """Return the arrangement of a machine whose proxy has a password that is not encoded."""
+    password = "Hunter2-of#the-proxy"
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        with through(way)(lab) as scene, pytest.MonkeyPatch.context() as environment:
+
+            def leftovers() -> Iterable[str]:
+                environment.undo()  # who looks at the server goes no such way
+                return scene.leftovers()
+
+            environment.setenv("http_proxy", f"http://floe:{password}@proxy.example:3128")
+            yield replace(scene, leftovers=leftovers, secrets=(*scene.secrets, password))
+
+    return arrange
+
+
 UNEXPECTED = "operate.unexpected_response"
 
 TABLE = [
     # Name and TCP.
     Row("no-name", partial(nowhere, base=lambda: "https://no-such-host.invalid:8443", encrypted=True),
         "resolve.not_found", "resolve", "no-such-host.invalid", encrypted=True),
+    Row("bad-proxy", behind_no_proxy, "config.invalid", "resolve", "http_proxy: http://USER:PASSWORD@HOST:PORT"),
     Row("refused", partial(nowhere, base=closed_port), "connect.refused", "connect"),
     Row("vanish", lambda way: instead(way, hang), "timeout", source="scripted", more={"deadline": _SHORT}),
     Row("stall", lambda way: instead(way, hear, say(b"H"), hang), "timeout", source="scripted",
