@@ -20,7 +20,8 @@ _LARGEST_SIGNATURE = 100
 
 def meant(file: Path) -> Path:
     """Return where DuckDB would make or open ``file``: links are followed, also to what is not there yet."""
-    return file.resolve() if file.is_symlink() else file
+    is_link = os.path.islink(file)  # noqa: PTH114 - tells no error where the folder can't be looked into
+    return file.resolve() if is_link else file
 
 
 def see(file: Path, probe: Probe, *, read_only: bool) -> None:
