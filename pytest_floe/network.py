@@ -25,14 +25,14 @@ def reach_url(probe: Probe, url: str, *, ca_file: Path | None = None) -> None:
     """Walk to the host of ``url``; where the environment sets a proxy for it, to the proxy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    if proxy := _proxy(probe, parts.scheme, host):
+    if proxy := _proxy(parts.scheme, host):
         probe.fact(proxy=f"{proxy[0]}:{proxy[1]}")
         reach(probe, *proxy, tls=False, ca_file=None)
         return
     reach(probe, host, port, tls=parts.scheme == "https", ca_file=ca_file)
 
 
-def _proxy(probe: Probe, scheme: str, host: str) -> tuple[str, int] | None:
+def _proxy(scheme: str, host: str) -> tuple[str, int] | None:
     """Return host and port of the proxy that the environment sets for ``host``, if it does.
 
     Raises Finding for one that is no URL, without showing it: what hinders is mostly its password.
@@ -46,8 +46,9 @@ def _proxy(probe: Probe, scheme: str, host: str) -> tuple[str, int] | None:
             return behind.hostname, behind.port or _PORTS["http"]
     variable = f"{scheme}_proxy"
     said = f"{variable} of the environment is no URL: in user and password, / # ? and @ must be percent-encoded"
-    with probe.step("resolve"):
-        raise Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT")
+    finding = Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT")
+    finding.step = "resolve"  # there is no name to resolve
+    raise finding
 
 
 def proxy_passwords() -> set[str]:
