@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_floe import Finding, http_cause
+from pytest_floe import Finding, http_cause, shortened
 
 from .plain_text import stays_on_this_machine
 
@@ -36,7 +36,9 @@ class RefusedError(Exception):
         if 300 <= self.status < 400:  # noqa: PLR2004 - redirection (RFC 9110, 15.4)
             return elsewhere(self.status, headers.get("location", ""), self.url)
         if "retry-after" in headers and self.status in (429, 503):
-            return Finding("operate.not_ready", f"{self}, retry after {headers['retry-after'][:40]}", self.url)
+            return Finding(
+                "operate.not_ready", f"{self}, retry after {shortened(headers['retry-after'], 40)}", self.url
+            )
         return Finding(cause or http_cause(self.status), str(self), subject or self.url)
 
 
@@ -71,7 +73,7 @@ class Rest:
         if not answer.is_success:
             raise RefusedError(where, answer, body or {})
         if body is None:
-            kind = answer.headers.get("content-type", "no type")[:60]
+            kind = shortened(answer.headers.get("content-type", "no type"), 60)
             message = f"HTTP {answer.status_code} with {len(content)} bytes of {kind}, not a JSON object"
             raise Finding("operate.unexpected_response", message, where)
         return body
@@ -119,4 +121,4 @@ def _said(body: Json) -> str:
     parts = (
         [error.get("type"), error.get("message")] if isinstance(error, dict) else [error, body.get("error_description")]
     )
-    return " ".join(": ".join(str(part) for part in parts if part).split())[:300]
+    return shortened(": ".join(str(part) for part in parts if part))

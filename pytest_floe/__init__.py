@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pytest_floe.diagnosis import Finding, http_cause
+    from pytest_floe.diagnosis import Finding, http_cause, shortened
     from pytest_floe.probe import Probe
     from pytest_floe.registry import Plan, check
     from pytest_floe.settings import Port, Secret, Settings, Url, located, setting
@@ -27,9 +27,23 @@ _HOMES = {
     "http_cause": "diagnosis",
     "located": "settings",
     "setting": "settings",
+    "shortened": "diagnosis",
 }
 
-__all__ = ["Finding", "Plan", "Port", "Probe", "Secret", "Settings", "Url", "check", "http_cause", "located", "setting"]
+__all__ = [
+    "Finding",
+    "Plan",
+    "Port",
+    "Probe",
+    "Secret",
+    "Settings",
+    "Url",
+    "check",
+    "http_cause",
+    "located",
+    "setting",
+    "shortened",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -111,10 +111,18 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float:
 
 
 def describe(error: BaseException) -> str:
-    """Return the first line of ``error`` with the name of its class, as one sentence of at most 300 characters."""
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return f"{name}: {text}"[:300] if text else name
+    """Return what ``error`` says with the name of its class, as one sentence of at most 300 characters."""
+    text, name = str(error).strip(), type(error).__name__
+    return shortened(f"{name}: {text}") if text else name
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Return ``text`` on one line, of at most ``most`` characters.
+
+    A cut is marked, so that what it leaves of a secret is recognised.
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

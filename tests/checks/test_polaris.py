@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pytest_floe import Plan, canary
 from pytest_floe.registry import find
+from pytest_floe.secrets import Scrubber
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
 from tests.faults.server import GARBAGE, Answer, FaultyServer, Move, hang, hear, http, reset, say, tls
@@ -244,6 +245,18 @@ def test_answers_of_token_endpoints(run_check: RunCheck, answer: Answer, cause: 
     with FaultyServer(http(routes={**GREEN, "POST /v1/oauth/tokens": answer})) as server:
         outcome = run_check("polaris", uri=server.url, **LOGIN)
     assert (outcome.cause, outcome.step) == (cause, "authenticate")
+
+
+@pytest.mark.parametrize("padding", range(270, 300, 6))
+def test_an_issuer_that_echoes_a_secret_in_a_long_answer(run_check: RunCheck, padding: int):
+    scrubber = Scrubber()
+    scrubber.add(LOGIN["client_secret"])
+    echo = Answer(401, {"error": "invalid_client", "error_description": "x" * padding + LOGIN["client_secret"]})
+    with FaultyServer(http(routes={**GREEN, "POST /v1/oauth/tokens": echo})) as server:
+        outcome = run_check("polaris", uri=server.url, **LOGIN)
+    shown = scrubber.scrub(outcome.message)
+    assert outcome.message.endswith("(HTTP 401)")
+    assert LOGIN["client_secret"][:6] not in shown
 
 
 ELSEWHERE = Answer(301, headers={"Location": "https://login.example/sso?next=1"})
