@@ -39,17 +39,31 @@ class Piece:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been written."""
+    """What has been written, and what was there already."""
 
     rows: Counter[str] = field(default_factory=Counter)
     defects: Counter[str] = field(default_factory=Counter)
+    appended: int = 0
+    """Batches of which at least one table was missing."""
+    kept: int = 0
+    """Batches that were there already."""
+    rows_kept: Counter[str] = field(default_factory=Counter)
 
-    def add(self, batch: Batch) -> None:
-        """Count a batch, or a part of one."""
-        for table in TABLES:
+    def add(self, batch: Batch, tables: Collection[str] = TABLES) -> None:
+        """Count some tables of a batch, or of a part of one."""
+        for table in tables:
             self.rows[table] += len(getattr(batch, table))
-        for counted in batch.defects["kind"].value_counts().to_pylist():
-            self.defects[counted["values"]] += counted["counts"]
+        if "defects" in tables:
+            for counted in batch.defects["kind"].value_counts().to_pylist():
+                self.defects[counted["values"]] += counted["counts"]
+
+    def add_appended(self, batch: Batch, tables: Collection[str]) -> None:
+        """Count a batch of which only some tables, or none, were missing where it went."""
+        self.add(batch, tables)
+        self.appended += bool(tables)
+        self.kept += not tables
+        for table in TABLES:
+            self.rows_kept[table] += 0 if table in tables else len(getattr(batch, table))
 
     def merge(self, other: Tally) -> None:
         """Add another tally."""

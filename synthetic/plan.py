@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from .pools import Pools
+    from .provenance import Provenance
     from .quality import DataQuality
     from .schedules import Schedule, Window
     from .streams import Streams
@@ -27,11 +28,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Batch(Tables):
-    """The tables of batch `number`, which covers [begin, end)."""
+    """The tables of batch `number`, which covers [begin, end), and what they were made with."""
 
     number: int
     begin: datetime
     end: datetime
+    provenance: Provenance
 
     @property
     def records(self) -> int:
@@ -42,8 +44,11 @@ class Batch(Tables):
 class Plan:
     """Makes any batch, or any slice of one, alone and in any order."""
 
-    def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools) -> None:
+    def __init__(
+        self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools, provenance: Provenance
+    ) -> None:
         self.quality = quality
+        self.provenance = provenance
         self._streams = streams
         self.batch_count = schedule.batches
         self._maker = Maker(streams, quality, schedule, pools)
@@ -63,7 +68,7 @@ class Plan:
         """Batch `number`, whole."""
         window = self.window(number)
         tables = self._maker.tables(Slice(window, window.first_row, window.end_row))
-        return _batch(tables, window)
+        return self._batch(tables, window)
 
     def part(
         self, number: int, first: int, end: int, *, encoded: bool = False, only: Collection[str] = TABLES
@@ -79,14 +84,14 @@ class Plan:
                 [f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"]
             )
         piece = Slice(window, window.first_row + first, window.first_row + end)
-        return _batch(self._maker.tables(piece, encoded=encoded, only=only), window)
+        return self._batch(self._maker.tables(piece, encoded=encoded, only=only), window)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Batches `start` to `stop - 1`; without `stop` to the last, if there is one."""
         last = self.batch_count if stop is None else stop
         return (self.batch(number) for number in (count(start) if last is None else range(start, last)))
 
-
-def _batch(tables: Tables, window: Window) -> Batch:
-    begin, end = (_EPOCH + timedelta(microseconds=instant) for instant in (window.begin, window.end))
-    return Batch(**{name: getattr(tables, name) for name in TABLES}, number=window.number, begin=begin, end=end)
+    def _batch(self, tables: Tables, window: Window) -> Batch:
+        begin, end = (_EPOCH + timedelta(microseconds=instant) for instant in (window.begin, window.end))
+        made = {name: getattr(tables, name) for name in TABLES}
+        return Batch(**made, number=window.number, begin=begin, end=end, provenance=self.provenance)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from .distributions import DAY
 from .plan import Plan
 from .pools import Pools
+from .provenance import Provenance, number
 from .schedules import CurveSchedule, EvenSchedule, HistorySchedule
 from .streams import Streams
 
@@ -25,15 +28,25 @@ class Plans:
 
     def even(self, orders: int) -> Plan:
         """Every batch has `orders` orders."""
-        return self._plan(EvenSchedule(self._start, self._span, orders, self._jitter))
+        schedule = EvenSchedule(self._start, self._span, orders, self._jitter)
+        return self._plan(schedule, plan="even", orders=str(orders), batch_span=_length(self._span))
 
     def curve(self, orders_per_day: float) -> Plan:
         """Batches follow the clock, the number of orders the curve."""
-        return self._plan(CurveSchedule.daily(self._start, self._span, orders_per_day, self._jitter))
+        schedule = CurveSchedule.daily(self._start, self._span, orders_per_day, self._jitter)
+        return self._plan(schedule, plan="curve", orders_per_day=number(orders_per_day), batch_span=_length(self._span))
 
     def history(self, orders: int, period: int, batch_size: int) -> Plan:
         """So many orders over a period along the curve, in batches of `batch_size` orders."""
-        return self._plan(HistorySchedule(self._start, period, orders, batch_size, self._jitter))
+        schedule = HistorySchedule(self._start, period, orders, batch_size, self._jitter)
+        return self._plan(
+            schedule, plan="history", orders=str(orders), days=number(period / DAY), batch_size=str(batch_size)
+        )
 
-    def _plan(self, schedule: Schedule) -> Plan:
-        return Plan(self._streams, self._quality, schedule, self._pools)
+    def _plan(self, schedule: Schedule, **division: str) -> Plan:
+        provenance = Provenance.of_plan(self._streams.seed, self._quality, self._start, division)
+        return Plan(self._streams, self._quality, schedule, self._pools, provenance)
+
+
+def _length(span: int) -> str:
+    return str(timedelta(microseconds=span))

@@ -32,9 +32,10 @@ class Progress:
         now = time.monotonic()
         if self._shown and now - self._drawn >= _AT_MOST_EVERY:
             self._drawn = now
-            done = min(1.0, tally.rows["orders"] / max(self._orders, 1))
+            orders = tally.rows["orders"] + tally.rows_kept["orders"]
+            done = min(1.0, orders / max(self._orders, 1))
             bar = "#" * round(done * _WIDTH)
-            self._stream.write(f"\r[{bar:<{_WIDTH}}] {done:4.0%}  {tally.rows['orders']:,} orders")
+            self._stream.write(f"\r[{bar:<{_WIDTH}}] {done:4.0%}  {orders:,} orders")
             self._stream.flush()
 
     def close(self) -> None:

@@ -32,13 +32,20 @@ def description(plan: Plan, orders: int) -> str:
 
 
 def closing_line(tally: Tally, seconds: float, place: str) -> str:
-    """One line: rows, speed, defects by kind."""
+    """One line: rows, speed, batches if they were appended one by one, defects by kind; all of what was written."""
     rows = sum(tally.rows[name] for name in ENTITIES)
     made = ", ".join(f"{tally.rows[name]:,} {name}" for name in ENTITIES)
     spoiled = ", ".join(f"{tally.defects[kind]:,} {kind}" for kind in KINDS if tally.defects[kind])
-    return (
-        f"{made} in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s) to {place}; defects: {spoiled or 'none'}"
-    )
+    speed = f"{seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s)"
+    return f"{made} in {speed} to {place}; {_batches(tally)}defects: {spoiled or 'none'}"
+
+
+def _batches(tally: Tally) -> str:
+    if not tally.appended + tally.kept:
+        return ""
+    rows = sum(tally.rows_kept[name] for name in ENTITIES)
+    kept = f", {tally.kept:,} were there already ({rows:,} rows)" if rows or tally.kept else ""
+    return f"{tally.appended:,} batches appended{kept}; "
 
 
 def _day(instant: int) -> str:

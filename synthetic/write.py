@@ -16,15 +16,18 @@ from .sinks.places import explained, new_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from .plan import Batch, Plan
+    from .provenance import Provenance
 
 FORMATS = ("parquet", "iceberg", "duckdb", "csv", "arrow")
 
 
 class _Sink(Protocol):
-    def append(self, batch: Batch) -> bool: ...
+    def require(self, provenance: Provenance) -> None: ...
+
+    def add(self, batch: Batch) -> Collection[str]: ...
 
 
 def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:
@@ -32,6 +35,7 @@ def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> 
     if options.format in FILE_FORMATS:
         return _write_files(plan, options, progress)
     with explained(options.out), _sink(options) as sink:
+        sink.require(plan.provenance)
         return _append_all(plan, sink, options.workers, progress)
 
 
@@ -72,8 +76,7 @@ def _append_all(plan: Plan, sink: _Sink, workers: int, progress: Callable[[Tally
     tally = Tally()
     with ThreadPoolExecutor(workers) as pool:
         for batch in _ahead(pool, plan, workers + 1):
-            sink.append(batch)
-            tally.add(batch)
+            tally.add_appended(batch, sink.add(batch))
             progress(tally)
     return tally
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    CommitStateUnknownException,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+)
 
+from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
 
 if TYPE_CHECKING:
@@ -15,11 +23,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
     from ..plan import Batch  # noqa: TID252
 
 _BATCH = "floe.batch"
+_APPEND = "floe.append"
+_MADE_WITH = "floe.made-with"
+_OWN_RETRIES = "commit.retry.num-retries"
 _ATTEMPTS = 8
+_FIRST_WAIT = 0.02
+"""Seconds before the second attempt; doubled before each further one."""
 
 
 def local_catalog(folder: Path) -> Catalog:
@@ -37,53 +51,90 @@ def named_catalog(name: str) -> Catalog:
 class IcebergSink:
     """Tables named as the entities in one namespace of a catalog.
 
-    Each table gets a batch in one atomic snapshot, whose summary names the batch. Iceberg has no transaction over
-    several tables: after an interruption some tables may have the batch and others not, `defects` being last; appending
-    it again completes it and doubles nothing.
+    Each table gets a batch in one atomic snapshot, whose summary names the batch; the table's property
+    `floe.made-with`, the settings all its batches were made with, comes with the first one. Iceberg has no transaction
+    over several tables: after an interruption some tables may have the batch and others not, `defects` being last;
+    appending it again completes it and doubles nothing. Of two writers with different settings, the one that is first
+    with the first table goes on, and the other has written nothing.
     """
 
     def __init__(self, catalog: Catalog, namespace: str = "shop") -> None:
-        catalog.create_namespace_if_not_exists(namespace)
-        self._tables = {name: _table(catalog, f"{namespace}.{name}", SCHEMAS[name]) for name in TABLES}
+        self._catalog, self._namespace = catalog, namespace
+        self._tables: dict[str, Table] = {}
+        place = catalog.properties.get("warehouse")
+        self._target = f"namespace {namespace} of Iceberg catalog {catalog.name}{f' ({place})' if place else ''}"
+
+    def require(self, provenance: Provenance) -> None:
+        """Raise TargetError unless every table has no batches yet, or was made with these settings."""
+        for name in TABLES:
+            try:
+                table = self._catalog.load_table(f"{self._namespace}.{name}")
+            except (NoSuchTableError, NoSuchNamespaceError):
+                continue
+            self._is_described(table, provenance)
 
     def append(self, batch: Batch) -> bool:
-        """Add a batch; False if every table has it already."""
-        added = [_append(self._tables[name], getattr(batch, name), batch.number) for name in TABLES]
-        return any(added)
+        """Add a batch; False if every table has it. Raises TargetError if the others were made with other settings."""
+        return bool(self.add(batch))
 
+    def add(self, batch: Batch) -> tuple[str, ...]:
+        """As `append`; the tables that did not have the batch."""
+        if not self._tables:
+            self.require(batch.provenance)
+            self._catalog.create_namespace_if_not_exists(self._namespace)
+            self._tables = {
+                name: self._catalog.create_table_if_not_exists(f"{self._namespace}.{name}", SCHEMAS[name])
+                for name in TABLES
+            }
+        return tuple(name for name in TABLES if self._append(self._tables[name], getattr(batch, name), batch))
 
-def _table(catalog: Catalog, identifier: str, schema: pa.Schema) -> Table:
-    try:
-        return catalog.load_table(identifier)
-    except NoSuchTableError:
-        return catalog.create_table_if_not_exists(identifier, schema)
+    def _append(self, table: Table, rows: pa.Table, batch: Batch) -> bool:
+        """Append unless it has been done, which is looked up again before every attempt.
 
+        So a commit that succeeded although the answer was lost is not repeated, and what another writer has committed
+        meanwhile is heeded.
+        """
+        append = uuid4().hex
+        for attempt in range(_ATTEMPTS):
+            table.refresh()
+            described = self._is_described(table, batch.provenance)
+            if _has(table, batch.number):
+                return any(_says(snapshot, _APPEND, append) for snapshot in table.snapshots())
+            # PyIceberg's own retries would put the rows on top of whatever has been committed meanwhile.
+            table.metadata.properties[_OWN_RETRIES] = "0"
+            try:
+                with table.transaction() as transaction:
+                    if not described:
+                        transaction.set_properties({_MADE_WITH: batch.provenance.text})
+                    transaction.append(rows, snapshot_properties={_BATCH: str(batch.number), _APPEND: append})
+            except (CommitFailedException, CommitStateUnknownException):
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+                time.sleep(_FIRST_WAIT * 2**attempt)
+            else:
+                return True
+        return False
 
-def _append(table: Table, rows: pa.Table, batch: int) -> bool:
-    """Append unless it has been done, which is looked up again before every attempt.
-
-    So a commit that succeeded although the answer was lost is not repeated.
-    """
-    for attempt in range(_ATTEMPTS):
-        table.refresh()
-        if _has(table, batch):
-            return False
-        try:
-            table.append(rows, snapshot_properties={_BATCH: str(batch)})
-        except (CommitFailedException, CommitStateUnknownException):
-            if attempt + 1 == _ATTEMPTS:
-                raise
-        else:
+    def _is_described(self, table: Table, provenance: Provenance) -> bool:
+        """Whether a table says that it was made with these settings; False for an empty one."""
+        there = table.properties.get(_MADE_WITH)
+        if there is not None:
+            provenance.require(Provenance.read(there), self._target)
             return True
-    return False
+        named = any(_says(snapshot, _BATCH) for snapshot in table.snapshots())
+        if named or (table.snapshots() and table.scan(limit=1).to_arrow().num_rows):
+            raise unknown(self._target)
+        return False
 
 
 def _has(table: Table, batch: int) -> bool:
     """Whether a snapshot names the batch, or, once snapshots have expired, a row does."""
-    if any(_names(snapshot.summary, batch) for snapshot in table.snapshots()):
+    if any(_says(snapshot, _BATCH, str(batch)) for snapshot in table.snapshots()):
         return True
     return bool(table.snapshots()) and table.scan(f"_batch_id = {batch}", limit=1).to_arrow().num_rows > 0
 
 
-def _names(summary: object, batch: int) -> bool:
-    return summary is not None and summary.additional_properties.get(_BATCH) == str(batch)  # type: ignore[attr-defined]
+def _says(snapshot: Snapshot, name: str, value: str | None = None) -> bool:
+    """Whether a snapshot's summary has this value (None: any) under a name."""
+    said = snapshot.summary.additional_properties.get(name) if snapshot.summary else None
+    return said is not None and value in {None, said}

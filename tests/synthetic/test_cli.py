@@ -75,6 +75,91 @@ def test_a_database_is_resumed_where_it_was_left(tmp_path, capsys):
     capsys.readouterr()
 
 
+def tables_of(target, file_format):
+    """What a target holds, by table."""
+    if file_format == "duckdb":
+        with duckdb.connect(str(target / "shop.duckdb")) as connection:
+            names = [name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()]
+            return {name: sorted(connection.table(name).fetchall(), key=str) for name in names}
+    from pytest_floe.synthetic.sinks.iceberg import local_catalog
+
+    catalog = local_catalog(target)
+    return {name: catalog.load_table(name).metadata_location for name in catalog.list_tables("shop")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file_format", ["duckdb", "iceberg"])
+@pytest.mark.parametrize(
+    ("given", "differences"),
+    [
+        (["--seed", "3"], ["seed is 0 there and 3 here"]),
+        (["--null-rate", "0"], ["null_rate is 0.1 there and 0 here"]),
+        (["--late-arrival-rate", "1"], ["late_arrival_rate is 0 there and 1", "max_late_days is not set there and 7"]),
+        (["--start", "2024-01-01"], ["start is 2025-01-01T00:00:00+00:00 there and 2024-01-01T00:00:00+00:00 here"]),
+        (["--days", "0.5"], ["days is 90 there and 0.5 here"]),
+        (["--batch-size", "200"], ["batch_size is 100 there and 200 here"]),
+        (["--orders", "301"], ["orders is 300 there and 301 here"]),
+    ],
+)
+def test_a_target_made_with_other_settings_is_refused_untouched(tmp_path, capsys, file_format, given, differences):
+    target = tmp_path / "shop"
+    arguments = ["generate", "--format", file_format, "--out", str(target), "--orders", "300", "--null-rate", "0.1"]
+    assert main(arguments) == 0
+    before = tables_of(target, file_format)
+    assert main([*arguments, *given]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+    assert str(target) in said
+    assert all(difference in said for difference in differences), said
+    assert said.count(" there and ") == len(differences)
+    assert "name another place" in said
+    assert tables_of(target, file_format) == before
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file_format", ["duckdb", "iceberg"])
+def test_what_changes_no_value_may_differ_when_a_target_is_resumed(tmp_path, capsys, file_format):
+    arguments = ["generate", "--format", file_format, "--out", str(tmp_path / "shop"), "--orders", "300"]
+    assert main(arguments) == 0
+    assert main([*arguments, "--workers", "2", "--max-late-days", "3", "--start", "2025-01-01T05:00+05:00"]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file_format", ["duckdb", "iceberg"])
+def test_the_closing_line_tells_what_was_appended_from_what_was_there(tmp_path, capsys, file_format):
+    from pytest_floe.synthetic import DataQuality, Ecommerce
+    from pytest_floe.synthetic.sinks.duckdb import DuckDBSink
+    from pytest_floe.synthetic.sinks.iceberg import IcebergSink, local_catalog
+
+    quality = DataQuality(null_rate=0.02, duplicate_rate=0.01, late_arrival_rate=0.05)
+    plan = Ecommerce(quality=quality).history(orders=500, days=90, batch_size=100)
+    (tmp_path / "shop").mkdir()
+    if file_format == "duckdb":
+        with DuckDBSink(tmp_path / "shop/shop.duckdb") as sink:
+            there, missing = [plan.batch(0), plan.batch(3)], [plan.batch(k) for k in (1, 2, 4)]
+            assert [sink.append(batch) for batch in there] == [True, True]
+    else:
+        sink = IcebergSink(local_catalog(tmp_path / "shop"))
+        there, missing = [plan.batch(0), plan.batch(3)], [plan.batch(k) for k in (1, 2, 4)]
+        assert [sink.append(batch) for batch in there] == [True, True]
+    arguments = ["generate", "--orders", "500", "--format", file_format, "--out", str(tmp_path / "shop"), *DEMO]
+    assert main(arguments) == 0
+    line = capsys.readouterr().out
+    assert line.startswith(f"{sum(len(batch.customers) for batch in missing):,} customers, ")
+    assert f"{sum(len(batch.order_items) for batch in missing):,} order_items in " in line
+    rows = sum(batch.records for batch in there)
+    assert f"; 3 batches appended, 2 were there already ({rows:,} rows); defects: " in line
+    nulls = sum(batch.defects["kind"].to_pylist().count("null") for batch in missing)
+    assert f"defects: {nulls:,} null, " in line
+    assert main(arguments) == 0
+    line = capsys.readouterr().out
+    rows += sum(batch.records for batch in missing)
+    assert line.startswith("0 customers, 0 products, 0 orders, 0 order_items in ")
+    assert line.endswith(f"; 0 batches appended, 5 were there already ({rows:,} rows); defects: none\n")
+
+
 def test_all_mistakes_are_told_at_once(tmp_path, capsys):
     rates = ["--null-rate", "1.5", "--duplicate-rate=-0.1", "--late-arrival-rate", "nan", "--max-late-days", "0"]
     code = main(["generate", "--orders=-1", "--workers", "0", "--out", str(tmp_path / "shop"), *rates])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 
 import duckdb
 import pyarrow as pa
@@ -190,6 +191,42 @@ def test_duckdb_holds_the_batches_once(tmp_path, plan, expected):
             assert checksum(connection.table(table).to_arrow_table().cast(SCHEMAS[table])) == expected[table]
 
 
+OTHERS = {
+    "seed": Ecommerce(seed=12, quality=DataQuality.demo()).even(10),
+    "null_rate": Ecommerce(seed=11, quality=DataQuality.demo().but(null_rate=0.5)).even(10),
+    "batch_span": Ecommerce(seed=11, quality=DataQuality.demo(), batch_span=timedelta(hours=1)).even(10),
+    "orders": SHOP.even(11),
+    "orders_per_day": SHOP.curve(100),
+    "days": SHOP.history(orders=100, days=3, batch_size=10),
+}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("setting", OTHERS)
+def test_duckdb_takes_no_batch_of_another_shop(tmp_path, setting, number):
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+        assert sink.append(SHOP.batch(0, orders=10)) is True
+        with pytest.raises(TargetError, match=rf"shop.duckdb was made with other settings: .*\b{setting} is "):
+            sink.append(OTHERS[setting].batch(number))
+        assert sink.append(SHOP.batch(0, orders=10)) is False
+    with duckdb.connect(str(tmp_path / "shop.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(DISTINCT order_id) FROM orders").fetchone() == (10,)
+
+
+def test_duckdb_of_unknown_making_is_refused_unless_it_is_empty(tmp_path):
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+        sink.append(SHOP.batch(0, orders=10))
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("DROP TABLE _made_with; DROP TABLE products")
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink, pytest.raises(TargetError, match=r"does not say what .* remove"):
+        sink.append(SHOP.batch(1, orders=10))
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        assert connection.sql("SELECT count(*) FROM duckdb_tables()").fetchone() == (len(TABLES),)
+        connection.execute("; ".join(f"DELETE FROM {name}" for name in ("_batches", *set(TABLES) - {"products"})))
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+        assert sink.append(SHOP.batch(1, orders=10)) is True
+
+
 def test_a_batch_that_fails_half_way_leaves_duckdb_as_it_was(tmp_path):
     broken = SHOP.batch(1, orders=10)
     object.__setattr__(broken, "defects", pa.table({"nonsense": [1]}))
@@ -221,21 +258,21 @@ def test_iceberg_gets_one_snapshot_per_batch_and_none_twice(catalog):
 @pytest.mark.parametrize("lost", ["request", "answer"])
 def test_a_failed_commit_is_repeated_but_never_doubled(catalog, monkeypatch, lost):
     from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
-    from pyiceberg.table import Table
+    from pyiceberg.table import Transaction
 
-    sink, append, calls = iceberg.IcebergSink(catalog), Table.append, []
+    sink, commit, calls = iceberg.IcebergSink(catalog), Transaction.commit_transaction, []
 
-    def flaky(table, rows, **options):
-        calls.append(table.name())
+    def flaky(transaction):
+        calls.append(transaction)
         if len(calls) > 1:
-            return append(table, rows, **options)
+            return commit(transaction)
         if lost == "answer":
-            append(table, rows, **options)
+            commit(transaction)
             raise CommitStateUnknownException("timed out")
         raise CommitFailedException("somebody was faster")
 
-    monkeypatch.setattr(Table, "append", flaky)
-    assert sink.append(SHOP.batch(0, orders=30)) is True
+    monkeypatch.setattr(Transaction, "commit_transaction", flaky)
+    assert sink.add(SHOP.batch(0, orders=30)) == TABLES
     assert len(catalog.load_table("shop.customers").scan().to_arrow()) == len(SHOP.batch(0, orders=30).customers)
 
 
@@ -248,3 +285,70 @@ def test_iceberg_recognises_a_batch_although_its_snapshot_has_expired(catalog):
     table.maintenance.expire_snapshots().by_id(table.snapshots()[0].snapshot_id).commit()
     assert sink.append(SHOP.batch(0, orders=30)) is False
     assert len(catalog.load_table("shop.orders").scan().to_arrow()) == len(SHOP.batch(0, orders=30).orders)
+
+
+def rows_in(catalog, name):
+    return catalog.load_table(f"shop.{name}").scan().to_arrow()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("setting", OTHERS)
+def test_iceberg_takes_no_batch_of_another_shop(catalog, setting, number):
+    sink = iceberg.IcebergSink(catalog)
+    assert sink.append(SHOP.batch(0, orders=10)) is True
+    message = rf"namespace shop of Iceberg catalog local .* was made with other settings: .*\b{setting} is "
+    for writer in (sink, iceberg.IcebergSink(catalog)):
+        with pytest.raises(TargetError, match=message):
+            writer.append(OTHERS[setting].batch(number))
+    assert sink.append(SHOP.batch(0, orders=10)) is False
+    assert {len(catalog.load_table(f"shop.{name}").snapshots()) for name in TABLES} == {1}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_iceberg_of_unknown_making_is_refused_unless_it_is_empty(catalog):
+    batch = SHOP.batch(0, orders=10)
+    catalog.create_namespace("shop")
+    catalog.create_table("shop.orders", SCHEMAS["orders"])
+    catalog.create_table("shop.products", SCHEMAS["products"]).append(batch.products)
+    with pytest.raises(TargetError, match=r"does not say what .* remove"):
+        iceberg.IcebergSink(catalog).append(batch)
+    assert sorted(catalog.list_tables("shop")) == [("shop", "orders"), ("shop", "products")]
+    catalog.load_table("shop.products").delete()
+    assert iceberg.IcebergSink(catalog).append(batch) is True
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("table", [0, 1, len(TABLES) - 1])
+def test_of_two_writers_of_one_batch_to_iceberg_the_second_adds_nothing(catalog, monkeypatch, table):
+    """The other commits between this one's looking and its commit."""
+    batch, other = SHOP.batch(0, orders=30), iceberg.IcebergSink(catalog)
+    overtake(monkeypatch, table, lambda: other.append(batch))
+    assert iceberg.IcebergSink(catalog).add(batch) == TABLES[:table]
+    for name in TABLES:
+        assert checksum(rows_in(catalog, name).cast(SCHEMAS[name])) == checksum(getattr(batch, name))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_two_shops_written_to_iceberg_at_once_the_first_is_whole_and_the_other_is_not_there(catalog, monkeypatch):
+    batch, other = OTHERS["seed"].batch(0), iceberg.IcebergSink(catalog)
+    overtake(monkeypatch, 0, lambda: other.append(batch))
+    with pytest.raises(TargetError, match="seed is 12 there and 11 here"):
+        iceberg.IcebergSink(catalog).append(SHOP.batch(0, orders=10))
+    for name in TABLES:
+        assert checksum(rows_in(catalog, name).cast(SCHEMAS[name])) == checksum(getattr(batch, name))
+
+
+def overtake(monkeypatch, table, work):
+    """Have `work` done before the commit to the table of this number is asked for."""
+    from pyiceberg.table import Transaction
+
+    commit, calls = Transaction.commit_transaction, []
+
+    def overtaken(transaction):
+        calls.append(transaction)
+        if len(calls) == table + 1:
+            work()
+        return commit(transaction)
+
+    monkeypatch.setattr(Transaction, "commit_transaction", overtaken)
