@@ -13,8 +13,8 @@ from pytest_floe import registry
 from pytest_floe.blocking import Needs
 from pytest_floe.config.targets import Target
 from pytest_floe.evidence import Evidence
-from pytest_floe.network import proxy_passwords
 from pytest_floe.probe import Probe
+from pytest_floe.proxies import passwords
 from pytest_floe.report.vocabulary import vocabulary
 from pytest_floe.report.writing import EVIDENCE_NAME
 from pytest_floe.running import Journal, Task
@@ -56,7 +56,7 @@ class Context:
         for target in known:
             for secret in target.secrets().values():
                 self.scrubber.add(secret)
-        for secret in proxy_passwords():
+        for secret in passwords():
             self.scrubber.add(secret)
 
     def watch_orders(self) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import time
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pytest_floe.diagnosis import Finding, describe
+from pytest_floe.proxies import Proxy, proxy_for
 
 if TYPE_CHECKING:
     from pytest_floe.probe import Probe
@@ -22,40 +21,26 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def reach_url(probe: Probe, url: str, *, ca_file: Path | None = None) -> None:
-    """Walk to the host of ``url``; where the environment sets a proxy for it, to the proxy."""
+    """Walk to the host of ``url``; where the environment sets a proxy for it, through the proxy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    if proxy := _proxy(parts.scheme, host):
-        probe.fact(proxy=f"{proxy[0]}:{proxy[1]}")
-        reach(probe, *proxy, tls=False, ca_file=None)
-        return
-    reach(probe, host, port, tls=parts.scheme == "https", ca_file=ca_file)
+    if proxy := proxy_for(parts.scheme, host):
+        _reach_through(probe, proxy, host, port, tls=parts.scheme == "https", ca_file=ca_file)
+    else:
+        reach(probe, host, port, tls=parts.scheme == "https", ca_file=ca_file)
 
 
-def _proxy(scheme: str, host: str) -> tuple[str, int] | None:
-    """Return host and port of the proxy that the environment sets for ``host``, if it does.
-
-    Raises Finding for one that is no URL, without showing it: what hinders is mostly its password.
-    """
-    proxy = urllib.request.getproxies().get(scheme)
-    if not proxy or urllib.request.proxy_bypass(host):
-        return None
-    behind = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    with contextlib.suppress(ValueError):
-        if behind.hostname and "@" not in behind.path + behind.query + behind.fragment:
-            return behind.hostname, behind.port or _PORTS["http"]
-    variable = f"{scheme}_proxy"
-    said = f"{variable} of the environment is no URL: in user and password, / # ? and @ must be percent-encoded"
-    finding = Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT")
-    finding.step = "resolve"  # there is no name to resolve
-    raise finding
-
-
-def proxy_passwords() -> set[str]:
-    """Return the passwords of the proxies in the environment, as they stand there and decoded."""
-    logins = [proxy.split("//", 1)[-1].rpartition("@")[0] for proxy in urllib.request.getproxies().values()]
-    passwords = [login.partition(":")[2] for login in logins]
-    return {form for password in passwords for form in (password, unquote(password))}
+def _reach_through(probe: Probe, proxy: Proxy, host: str, port: int, *, tls: bool, ca_file: Path | None) -> None:
+    """Walk to the proxy, and to the end of a tunnel through it; plain text is handed to it request by request."""
+    probe.address = proxy.address
+    probe.fact(proxy=proxy.address)
+    with connect(probe, resolve(probe, proxy.host, proxy.port), proxy.address) as plain:
+        if tls and proxy.speaks_http:
+            plain.settimeout(probe.remaining())
+            with probe.step("connect.tunnel", subject=proxy.address):
+                proxy.lead(plain, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            probe.address = f"{host}:{port}"
+            handshake(probe, plain, host, probe.address, ca_file)
 
 
 def reach(probe: Probe, host: str, port: int, *, tls: bool, ca_file: Path | None) -> None:

@@ -108,6 +108,7 @@ _FURTHER = {
     "no-memory": "limit of memory too small",
     "no-extension": "extension missing",
     "bad-proxy": "proxy of the environment that is no URL",
+    "proxy": "proxy of the environment",
     "old-driver": "client library too old for a setting",
     "bad-setting": "setting that the service does not take",
     "few-connections": "few connections left",
@@ -133,31 +134,32 @@ FAULTS: dict[str, Fault] = {
 FEWEST_CELLS, FEWEST_REAL, MOST_GAPS = 250, 120, 0.1
 
 _REACHED = ("driver", "resolve", "connect", "tls")
+_BY_HTTP = (*_REACHED, "connect.tunnel")
 _TABLE = ("operate.create", "operate.write", "operate.read", "operate.delete")
 _STORE = ("authorize.list", "operate.retention", "operate.write", "operate.read", "operate.delete")
 #: Every step that a kind can break at; each must have a cell.
 STEPS: dict[str, tuple[str, ...]] = {
     "trino": (
-        *_REACHED, "operate.ready", "authenticate", "operate.nodes", "operate.query",
+        *_BY_HTTP, "operate.ready", "authenticate", "operate.nodes", "operate.query",
         "authorize.catalog", "authorize.schema", "authorize.read", *_TABLE,
     ),
     "snowflake": (
-        *_REACHED, "authenticate", "authorize.warehouse", "operate.query",
+        *_BY_HTTP, "authenticate", "authorize.warehouse", "operate.query",
         "authorize.database", "authorize.schema", "authorize.list", "authorize.read", *_TABLE,
     ),
     "bigquery": (
-        *_REACHED, "authenticate", "authorize.query", "authorize.dataset", "operate.location",
+        *_BY_HTTP, "authenticate", "authorize.query", "authorize.dataset", "operate.location",
         "authorize.list", "authorize.read", *_TABLE,
     ),
     "duckdb": (
         "driver", "operate.directory", "operate.open", "operate.query", "operate.extension", "operate.sweep", *_TABLE,
         "operate.delete_file",
     ),
-    "s3": (*_REACHED, "authenticate", *_STORE),
-    "gcs": (*_REACHED, "authenticate", *_STORE, "operate.location"),
-    "adls": (*_REACHED, "authenticate", "authenticate.account", *_STORE),
+    "s3": (*_BY_HTTP, "authenticate", *_STORE),
+    "gcs": (*_BY_HTTP, "authenticate", *_STORE, "operate.location"),
+    "adls": (*_BY_HTTP, "authenticate", "authenticate.account", *_STORE),
     "polaris": (
-        *_REACHED, "authenticate", "operate.config", "authorize.list", "authorize.list_tables", "operate.sweep",
+        *_BY_HTTP, "authenticate", "operate.config", "authorize.list", "authorize.list_tables", "operate.sweep",
         "operate.create_namespace", "operate.create_table", "operate.read", "operate.drop_table",
         "operate.drop_namespace",
     ),

@@ -12,7 +12,7 @@ REMOVED, SWALLOWED, ASSUMED = "removed", "swallowed", "assumed good"
 #: The steps that each walk of pytest_floe takes for its caller.
 _WALKED = {
     "reach": (("network", "resolve"), ("network", "connect")),
-    "reach_url": (("network", "resolve"), ("network", "connect"), ("network", "tls")),
+    "reach_url": tuple(("network", name) for name in ("resolve", "connect", "connect.tunnel", "tls")),
     "driver": (("probe", "driver"),),
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.postgres import TWIN as POSTGRES_TWIN
+from tests.faults.cells.protocol import with_proxy
 from tests.faults.lab import Lab
 from tests.faults.path import Change, Tamper, forward, relay
 from tests.faults.server import Answer, Connection, FaultyServer, Move, Request, hear, say, tls
@@ -175,6 +176,24 @@ def _of_issuer() -> Iterator[Cell]:
         step="tls",
         remedy=f"renew the certificate of {_HOST}:",
     )
+    yield Cell(
+        kind="polaris",
+        fault="proxy",
+        at="that does not lead to the issuer",
+        source="path",
+        server=WAYS["polaris"].server,
+        twin=twin,
+        arrange=with_proxy(issuer("valid"), "https_proxy", refusing_proxy),
+        cause="authenticate.rejected",
+        step="connect.tunnel",
+        remedy="https_proxy, for the proxy 127.0.0.1:",
+    )
+
+
+@contextmanager
+def refusing_proxy(_: Scene) -> Iterator[str]:
+    with FaultyServer(hear, say(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+        yield proxy.url
 
 
 def another_service(connection: Connection) -> None:

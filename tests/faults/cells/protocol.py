@@ -6,19 +6,21 @@ Each is put before a server that works: the twin is the same path without the fa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 
 from tests.faults.cell import Arrange, Cell, NotApplicable, Scene, Source, Twin
 from tests.faults.edits import prolonged
 from tests.faults.lab import Lab
-from tests.faults.path import Tamper, halved, late
-from tests.faults.server import GARBAGE, Answer, hang, hear, reset, say, trickle
+from tests.faults.path import Tamper, forward, halved, late
+from tests.faults.server import GARBAGE, Answer, FaultyServer, Move, hang, hear, reset, say, trickle
 from tests.faults.ways import WAYS, Way, closed_port, instead, nowhere, through, without_driver
 
+_PROXY_PASSWORD = "Hunter2-of#the-proxy"
 LOGIN_PAGE = "<html><body>Please log in</body></html>"
 _SHORT = 3.0
 _every = partial(Tamper, "", "")
@@ -99,22 +101,45 @@ _HIDDEN = {"trino": "authenticate"}
 _UNTOLD = {"adls": "authorize.list"}
 
 
-def behind_no_proxy(way: Way) -> Arrange:
-    """Return the arrangement of a machine whose proxy has a password that is not encoded."""
-    password = "Hunter2-of#the-proxy"
+def with_proxy(arranged: Arrange, variable: str, proxy: Callable[[Scene], AbstractContextManager[str]]) -> Arrange:
+    """Return the arrangement with a proxy in the environment, for the check alone."""
 
     @contextmanager
     def arrange(lab: Lab) -> Iterator[Scene]:
-        with through(way)(lab) as scene, pytest.MonkeyPatch.context() as environment:
+        with arranged(lab) as scene, proxy(scene) as url, pytest.MonkeyPatch.context() as environment:
 
             def leftovers() -> Iterable[str]:
                 environment.undo()  # who looks at the server goes no such way
                 return scene.leftovers()
 
-            environment.setenv("http_proxy", f"http://floe:{password}@proxy.example:3128")
-            yield replace(scene, leftovers=leftovers, secrets=(*scene.secrets, password))
+            environment.setenv(variable, url)
+            yield replace(scene, leftovers=leftovers, secrets=(*scene.secrets, _PROXY_PASSWORD))
 
     return arrange
+
+
+def behind_no_proxy(way: Way) -> Arrange:
+    """Return the arrangement of a machine whose proxy has a password that is not encoded."""
+    url = f"http://floe:{_PROXY_PASSWORD}@proxy.example:3128"
+    return with_proxy(through(way), "http_proxy", lambda _: nullcontext(url))
+
+
+def behind_proxy(way: Way, *answer: Move, certificate: str = "valid") -> Arrange:
+    """Return the arrangement of a way with TLS through a proxy, which leads there unless it has an ``answer``."""
+
+    @contextmanager
+    def proxy(scene: Scene) -> Iterator[str]:
+        there = int(scene.names["address"].rpartition(":")[2])
+        script = answer or (say(b"HTTP/1.1 200 Connection established\r\n\r\n"), forward(there))
+        with FaultyServer(hear, *script) as server:
+            yield f"http://floe:{quote(_PROXY_PASSWORD)}@127.0.0.1:{server.port}"
+
+    return with_proxy(through(way, certificate=certificate), "https_proxy", proxy)
+
+
+def refusing(status: bytes) -> Callable[[Way], Arrange]:
+    """Return the arrangement of a proxy that answers ``status`` to whoever wants to go through it."""
+    return lambda way: behind_proxy(way, say(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status))
 
 
 UNEXPECTED = "operate.unexpected_response"
@@ -140,6 +165,20 @@ TABLE = [
         more={"status": "ok"}),
     Row("swallowed-timeout", lambda way: instead(way, hear, trickle), "timeout", source="scripted",
         more={"deadline": _SHORT}),
+    # A proxy.
+    Row("proxy", behind_proxy, None, remedy="", encrypted=True, at="that leads there", more={"status": "ok"}),
+    Row("proxy", refusing(b"407 Proxy Authentication Required"), "authenticate.rejected", "connect.tunnel",
+        "https_proxy, for the proxy 127.0.0.1:", encrypted=True, at="that knows nobody"),
+    Row("proxy", refusing(b"403 Forbidden"), "authorize.denied", "connect.tunnel", "the way to {address} at the proxy",
+        encrypted=True, at="that denies the way"),
+    Row("proxy", refusing(b"502 Bad Gateway"), "connect.unreachable", "connect.tunnel", encrypted=True,
+        at="that finds no way"),
+    Row("proxy", lambda way: behind_proxy(way, say(GARBAGE)), UNEXPECTED, "connect.tunnel", "127.0.0.1:",
+        encrypted=True, at="that is none"),
+    Row("cert-expired", partial(behind_proxy, certificate="expired"), "tls.expired", "tls", encrypted=True,
+        at="behind a proxy"),
+    Row("cert-expires-soon", partial(behind_proxy, certificate="ends_soon"), "tls.expires_soon", encrypted=True,
+        at="behind a proxy", more={"status": "warning"}),
     # TLS.
     Row("cert-expired", partial(through, certificate="expired"), "tls.expired", "tls", encrypted=True),
     Row("cert-self-signed", partial(through, certificate="self_signed"), "tls.untrusted", "tls", encrypted=True),
