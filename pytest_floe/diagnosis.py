@@ -112,7 +112,11 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float:
 
 def describe(error: BaseException) -> str:
     """Return what ``error`` says with the name of its class, as one sentence of at most 300 characters."""
-    text, name = str(error).strip(), type(error).__name__
+    name = type(error).__name__
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - what a driver raises may fail to say what it is
+        text = ""
     return shortened(f"{name}: {text}") if text else name
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from pytest_floe.blocking import Needs
 from pytest_floe.collecting import IDENTITY, MARKER, PreflightModule, target_of
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
-from pytest_floe.diagnosis import describe
+from pytest_floe.diagnosis import Finding, describe
 from pytest_floe.marked import MarkedTest
 from pytest_floe.probe import Probe
 from pytest_floe.redaction import scrub_report
@@ -49,7 +51,10 @@ class Execution:
 
     def _verify(self, target: Target) -> Future[PreflightResult]:
         """Have ``target`` verified, unless it is already, and after what it needs: its check waits by itself."""
-        return self.runner.start(self.context.task(target, self.journal, self._needs_of(target)))
+        task = self.context.task(target, self.journal, self._needs_of(target))
+        if target.plan_defect:
+            task = replace(task, body=partial(_end_with, target.plan_defect))
+        return self.runner.start(task)
 
     def _needs_of(self, target: Target) -> Needs:
         needed = [self._selected[one] for one in target.needs if one in self._selected]
@@ -151,3 +156,7 @@ class Execution:
     def _by_others(self, identity: Identity) -> PreflightResult:
         said = "it was not run as a check, under a deadline; write it as a plain test function"
         return self.context.judge.incomplete(identity, "incomplete.check_broken", said)
+
+
+def _end_with(finding: Finding, _: Probe) -> None:
+    raise finding

@@ -27,6 +27,9 @@ def plan(targets: Iterable[Target]) -> Iterator[str]:
     for target in targets:
         what = target.plan
         yield f"{target.id}  {target.service} {target.kind}  {what.endpoint}"
+        if target.plan_defect:
+            yield from _rows("can't be told", (target.plan_defect.message,))
+            continue
         yield from _rows("connects to", what.connects)
         yield from _rows("logs in as", (what.principal,) if what.principal else ())
         yield from _rows("reads", what.reads)
@@ -42,7 +45,7 @@ def print_plan(config: pytest.Config) -> int:
     except ConfigurationProblems as error:
         raise pytest.UsageError(str(error)) from error
     shutil.rmtree(context.run_dir)
-    sys.stdout.writelines(f"{line}\n" for line in plan(context.targets))
+    sys.stdout.writelines(f"{context.scrubber.scrub_strong(line)}\n" for line in plan(context.targets))
     return int(pytest.ExitCode.OK)
 
 

@@ -37,7 +37,7 @@ class Plan:
 
     ``endpoint`` is the short form shown in reports; ``connects`` lists addresses as ``scheme://host:port``;
     ``principal`` says who logs in (never a secret); ``reads`` and ``creates`` name objects, ``needs`` the
-    permissions; what is in ``creates`` is deleted again.
+    permissions; what is in ``creates`` is deleted again. Raises TypeError for what is no text.
     """
 
     endpoint: str
@@ -46,6 +46,14 @@ class Plan:
     reads: tuple[str, ...] = ()
     creates: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.endpoint, str) or not isinstance(self.principal, str | None):
+            raise TypeError("endpoint and principal of a Plan must be text")
+        for name in ("connects", "reads", "creates", "needs"):
+            rows = getattr(self, name)
+            if not isinstance(rows, tuple | list) or not all(isinstance(row, str) for row in rows):
+                raise TypeError(f"{name} of a Plan must be a tuple of texts")
 
 
 @dataclass(frozen=True)
@@ -59,25 +67,55 @@ class Check:
     run: Callable[[Any, Probe], None] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Clash:
+    """A check that was refused, for its kind has one: both as the names of module and function."""
+
+    kind: str
+    refused: str
+    kept: str
+
+
 _registered: dict[str, Check] = {}
+_clashes: list[Clash] = []
 
 
 def check(
     service: str, kind: str, *, settings: type[S], plan: Callable[[S], Plan]
 ) -> Callable[[Callable[[S, Probe], None]], Callable[[S, Probe], None]]:
-    """Register the decorated function as the check of ``kind``.
+    """Register the decorated function as the check of ``kind``, unless that is built in or has another one already.
 
-    Raises ValueError if another function is registered for that kind already.
+    What is refused is among ``clashes``; raising here would show a traceback where a sentence about the configuration
+    is due.
     """
 
     def register(run: Callable[[S, Probe], None]) -> Callable[[S, Probe], None]:
-        known = _registered.get(kind)
-        if known and (known.run.__module__, known.run.__qualname__) != (run.__module__, run.__qualname__):
-            raise ValueError(f"kind {kind!r} is checked by {known.run.__module__} already")
-        _registered[kind] = Check(service, kind, settings, plan, run)
+        kept = _owner(kind, run)
+        if kept is not None:
+            _clashes.append(Clash(kind, _name_of(run), kept))
+        else:
+            _registered[kind] = Check(service, kind, settings, plan, run)
         return run
 
     return register
+
+
+def clashes() -> tuple[Clash, ...]:
+    """Return the checks that were refused so far."""
+    return tuple(_clashes)
+
+
+def _owner(kind: str, run: Callable[..., None]) -> str | None:
+    """Return the name of the check of ``kind`` if that is another than ``run``, which may come from a new import."""
+    if kind in BUILT_IN:
+        module = BUILT_IN[kind][1]
+        return module if run.__module__ != module else None
+    known = _registered.get(kind)
+    return _name_of(known.run) if known and _name_of(known.run) != _name_of(run) else None
+
+
+def _name_of(run: Callable[..., None]) -> str:
+    return f"{run.__module__}.{run.__qualname__}"
 
 
 def kinds() -> dict[str, str]:
@@ -85,7 +123,10 @@ def kinds() -> dict[str, str]:
 
     Built-in kinds, those of entry points, and those that a conftest.py registered.
     """
-    plugged = {point.name: find(point.name).service for point in entry_points(group=ENTRY_POINTS)}
+    points = entry_points(group=ENTRY_POINTS)
+    for point in points:
+        point.load()  # also where its kind is taken, which makes a clash
+    plugged = {point.name: find(point.name).service for point in points}
     registered = {kind: known.service for kind, known in _registered.items()}
     return {kind: service for kind, (service, _) in BUILT_IN.items()} | plugged | registered
 

@@ -9,9 +9,10 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from pytest_floe.diagnosis import Finding
+from pytest_floe import causes
+from pytest_floe.diagnosis import Finding, describe
 from pytest_floe.probe import CLEAN_UP_SECONDS, Cancelled, Probe
-from pytest_floe.report.models import PreflightResult
+from pytest_floe.report.models import Details, PreflightResult
 from pytest_floe.verdict import Identity, Judge
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
@@ -136,7 +137,7 @@ class Runner:
         try:
             with self.turns.at(task.identity) as known:
                 result = known or self._run(task)
-        except Exception as error:  # noqa: BLE001 - a defect of ours must show as red, not as a missing result
+        except BaseException as error:  # noqa: BLE001 - a defect of ours must show as red, not as a missing result
             result = self._broken(task, error)
         future.set_result(result)
 
@@ -150,8 +151,11 @@ class Runner:
         self.journal.ended(result)
         return result
 
-    def _broken(self, task: Task, error: Exception) -> PreflightResult:
-        return self.judge.incomplete(task.identity, "incomplete.check_broken", f"{type(error).__name__}: {error}")
+    def _broken(self, task: Task, error: BaseException) -> PreflightResult:
+        try:
+            return self.judge.incomplete(task.identity, "incomplete.check_broken", describe(error))
+        except Exception:  # noqa: BLE001 - what made the result fail may make this one fail too
+            return _of_nothing_but_its_id(task.identity.id)
 
     def _until_ready(self, task: Task) -> PreflightResult:
         give_up = time.monotonic() + (self.wait if task.retries else 0)
@@ -202,6 +206,19 @@ class Runner:
         )
 
 
+def _of_nothing_but_its_id(target: str) -> PreflightResult:
+    """Return the result of a check of which nothing else can be told."""
+    said = "no result could be made of what the check, or its plan, says"
+    return PreflightResult(
+        service="unknown",
+        status="error",
+        message=said,
+        duration_ms=0,
+        remediation=causes.remedy("incomplete.check_broken", target),
+        details=Details(target=target, kind="unknown", name=target, cause="incomplete.check_broken"),
+    )
+
+
 def _may_pass(result: PreflightResult) -> bool:
     return result.status == "error" and (result.details.cause or "").startswith(_PASSING)
 
@@ -219,7 +236,7 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True, name=f"preflight {probe.endpoint}")
         self.body = body
         self.probe = probe
-        self.finding: Finding | None = None
+        self.finding: Finding | None = Finding("incomplete.check_broken", "it did not come to an end of its own")
         self.was_stopped = False
         self._ended = False
 
@@ -231,7 +248,9 @@ class _Worker(threading.Thread):
         except Cancelled:
             pass  # nobody waits any more
         except BaseException as error:  # noqa: BLE001 - SystemExit of a driver must not look like success
-            self.finding = Finding("incomplete.check_broken", f"{type(error).__name__}: {error}")
+            self.finding = Finding("incomplete.check_broken", describe(error))
+        else:
+            self.finding = None
         finally:
             with self.probe.changed:
                 self._ended = True

@@ -78,10 +78,11 @@ class Settings(BaseModel):
         return copy
 
 
-def setting(default: Any = None, description: str = "", *, env: tuple[str, ...] = (), **constraints: Any) -> Any:
+def setting(default: Any = ..., description: str = "", *, env: tuple[str, ...] = (), **constraints: Any) -> Any:
     """Declare a field of a kind's settings.
 
-    ``env`` names the environment variables, first match wins, by which the kind's own SDK would be told the same.
+    Without a ``default`` it must be given. ``env`` names the environment variables, first match wins, by which the
+    kind's own SDK would be told the same.
     """
     extra: dict[str, Any] | None = {ENVIRONMENT_KEY: list(env)} if env else None
     return Field(default, description=description, json_schema_extra=extra, **constraints)

@@ -171,11 +171,19 @@ class _Reading:
 
 def _kinds() -> dict[str, str]:
     try:
-        return registry.kinds()
+        found = registry.kinds()
     except Exception as error:  # whatever a plug-in's module raises
         said = f"a plug-in can't be loaded ({type(error).__name__}: {error})"
         problem = Problem(f"entry points {registry.ENTRY_POINTS}", said, "correct or uninstall it")
         raise ConfigurationProblems([problem]) from error
+    if refused := registry.clashes():
+        raise ConfigurationProblems([_taken(clash) for clash in refused])
+    return found
+
+
+def _taken(clash: registry.Clash) -> Problem:
+    said = f"kind {clash.kind!r} can't be registered, for {clash.kept} is its check"
+    return Problem(f"check {clash.refused}", said, "give the kind another name")
 
 
 def _is_text(node: Node | None) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from pytest_floe import registry
+from pytest_floe.diagnosis import Finding, describe
 from pytest_floe.settings import Settings
 
 
@@ -42,7 +44,26 @@ class Target:
 
     @property
     def plan(self) -> registry.Plan:
-        """What its check would touch."""
+        """What its check would touch; nothing can be told of that where there is a ``plan_defect``."""
+        made: registry.Plan = registry.Plan(endpoint=self.kind) if self.plan_defect else self._made
+        return made
+
+    @cached_property
+    def plan_defect(self) -> Finding | None:
+        """Why what the check would touch can't be told: the kind's own function for that is broken."""
+        function = registry.find(self.kind).plan
+        subject = f"the plan function of kind {self.kind}, in {getattr(function, '__module__', '?')}"
+        try:
+            made = self._made
+        except Exception as error:  # noqa: BLE001 - whatever a kind of somebody else's raises
+            return Finding("incomplete.check_broken", f"the plan of kind {self.kind} fails: {describe(error)}", subject)
+        if not isinstance(made, registry.Plan):
+            said = f"the plan of kind {self.kind} is a {type(made).__name__}, not a Plan"
+            return Finding("incomplete.check_broken", said, subject)
+        return None
+
+    @cached_property
+    def _made(self) -> Any:
         return registry.find(self.kind).plan(self.settings)
 
     def secrets(self) -> dict[str, str]:
