@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_floe.diagnosis import Finding, http_cause, shortened
     from pytest_floe.probe import Probe
     from pytest_floe.registry import Plan, check
-    from pytest_floe.settings import Port, Secret, Settings, Url, located, setting
+    from pytest_floe.settings import Port, Secret, Settings, Url, located, setting, url_host
 
 _HOMES = {
     "Finding": "diagnosis",
@@ -28,6 +28,7 @@ _HOMES = {
     "located": "settings",
     "setting": "settings",
     "shortened": "diagnosis",
+    "url_host": "settings",
 }
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "located",
     "setting",
     "shortened",
+    "url_host",
 ]
 
 

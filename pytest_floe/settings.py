@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 if TYPE_CHECKING:
     from pytest_floe.registry import Plan
@@ -64,6 +74,13 @@ class Settings(BaseModel):
     needs: tuple[str, ...] = Field(
         (), description="Services, or names of targets, without which writing is not tried: the check waits for them."
     )
+
+    @field_validator("host", check_fields=False)
+    @classmethod
+    def _is_host(cls, host: str | None) -> str | None:
+        """Check the key ``host`` of every kind that has one."""
+        return host and _check_host(host)
+
     _joined: dict[str, Joined] = PrivateAttr(default_factory=dict)
 
     @property
@@ -115,9 +132,28 @@ def _check_url(value: str) -> str:
 
 
 def _check_host(value: str) -> str:
-    if not value or "/" in value or "@" in value or any(character.isspace() for character in value):
+    """Return ``value`` as sockets take it: an address of IPv6 without brackets."""
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if bare != value or ":" in bare:
+        sound = _is_ipv6(bare)
+    else:
+        sound = bool(bare) and not any(character in "/@?#,[]" or character.isspace() for character in bare)
+    if not sound:
         raise ValueError("is not a host name: write the name or address alone, without scheme, port or user")
-    return value
+    return bare
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def url_host(host: str) -> str:
+    """Return ``host`` as a URL takes it, and a text of host and port: an address of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 Url = Annotated[str, AfterValidator(_check_url)]

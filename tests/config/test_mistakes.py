@@ -39,6 +39,24 @@ from tests.config.conftest import Project
         ("storage_type: s3, s3: {endpoint: minio:9000}", "s3.endpoint: 'minio:9000' needs a scheme"),
         ("postgres_host: 'https://db'", "'https://db' is not a host name; write the name or address alone"),
         ("postgres_host: ''", "postgres_host: '' is not a host name"),
+        (
+            "compute_type: trino, compute_host: '127.0.0.1:8080'",
+            "compute_host: '127.0.0.1:8080' is not a host name; write the name or address alone, without scheme, port",
+        ),
+        ("postgres_host: 'localhost:5432'", "'localhost:5432' is not a host name"),
+        ("postgres_host: 'localhost:'", "'localhost:' is not a host name"),
+        ("postgres_host: '[::1]:5432'", "'[::1]:5432' is not a host name"),
+        ("postgres_host: '[localhost]'", "'[localhost]' is not a host name"),
+        ("postgres_host: 'a,b'", "'a,b' is not a host name"),
+        ("compute_type: trino, trino: {host: 'trino:8080'}", "trino.host: 'trino:8080' is not a host name"),
+        (
+            "compute_type: snowflake, snowflake: {account: a, host: 'x:443'}",
+            "snowflake.host: 'x:443' is not a host name",
+        ),
+        (
+            "targets: [{service: postgres, kind: postgres, host: 'db:5432'}]",
+            "targets[0].host: 'db:5432' is not a host name",
+        ),
         ("storage_type: s3, storage_bucket: ''", "storage_bucket: '' does not fit"),
         (
             "postgres_port: 1",
