@@ -14,34 +14,37 @@ from .progress import Progress
 from .quality import DataQuality, rate_names
 from .shop import Ecommerce
 from .sinks.formats import COMPRESSIONS
+from .stopping import Terminated, stoppable
 from .summary import closing_line, description
 from .write import FORMATS, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .plan import Plan
 
 _RATES = tuple(name for name in rate_names() if name != "schema_drift_rate")
 """A history is written as tables of one schema."""
 
-FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_ARGUMENTS, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 1 could not be written, 2 wrong arguments, 130 interrupted."""
+    """Run the command; 0 done, 1 could not be written, 2 wrong arguments, 130 interrupted, 143 terminated."""
     options = _parser().parse_args(arguments)
     try:
-        _generate(options)
+        with stoppable() as check:
+            _generate(options, check)
     except InvalidSettings as error:
         sys.stderr.write("\n  ".join(("error:", *error.mistakes)) + "\n")
         return WRONG_ARGUMENTS
     except SyntheticError as error:
         sys.stderr.write(f"error: {error}\n")
         return FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: what is there is whole\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, Terminated)
+        sys.stderr.write(f"{'terminated' if terminated else 'interrupted'}: what is there is whole\n")
+        return TERMINATED if terminated else INTERRUPTED
     return 0
 
 
@@ -96,14 +99,14 @@ def _instant(text: str) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _generate(options: argparse.Namespace) -> None:
+def _generate(options: argparse.Namespace, check: Callable[[], None]) -> None:
     plan = _plan(options)
     if options.describe:
         sys.stdout.write(f"{description(plan, options.orders)}\n")
         return
     if not options.out:
         raise InvalidSettings(["--out is missing: name a new folder to write to, or ask for --describe"])
-    progress = Progress(sys.stderr, options.orders)
+    progress = Progress(sys.stderr, options.orders, check)
     try:
         tally = write(plan, options, progress)
     finally:

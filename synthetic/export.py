@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING
 
 from .schemas import TABLES
@@ -119,16 +120,21 @@ def export(
 ) -> Tally:
     """Write batches as TABLE/part-00000.EXT and so on; `by_batch` adds hive folders TABLE/batch=N."""
     total = Tally()
+    given_up = Event()
 
     def write(numbered: tuple[int, list[Piece]]) -> Tally:
         number, share = numbered
         name = f"part-{number:05d}.{file_format.extension}"
-        return _write_share(plan, share, folder, file_format, name, by_batch=by_batch, tables=tables)
+        return _write_share(plan, share, folder, file_format, name, by_batch=by_batch, tables=tables, given_up=given_up)
 
     with ThreadPoolExecutor(workers) as pool:
-        for tally in pool.map(write, enumerate(shares(plan, batches, orders_per_file, chunk_size))):
-            total.merge(tally)
-            progress(total)
+        try:
+            for tally in pool.map(write, enumerate(shares(plan, batches, orders_per_file, chunk_size))):
+                total.merge(tally)
+                progress(total)
+        except BaseException:
+            given_up.set()
+            raise
     return total
 
 
@@ -141,12 +147,16 @@ def _write_share(
     *,
     by_batch: bool,
     tables: Collection[str],
+    given_up: Event,
 ) -> Tally:
+    """Write one file per table; no further piece once the export has been given up."""
     tally = Tally()
     encoded = file_format.encoded and _is_coarse(share)
     with ExitStack() as opened:
         files = _Files(folder, file_format, opened)
         for piece in share:
+            if given_up.is_set():
+                break
             batch = plan.part(piece.batch, piece.first, piece.end, encoded=encoded, only=tables)
             tally.add(batch)
             for table in tables:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
     from .export import Tally
@@ -15,10 +16,10 @@ _AT_MOST_EVERY = 0.1
 
 
 class Progress:
-    """A bar over `orders` orders, drawn on a terminal only."""
+    """A bar over `orders` orders, drawn on a terminal only; `check` is called whenever the work is a step further."""
 
-    def __init__(self, stream: TextIO, orders: int) -> None:
-        self._stream, self._orders = stream, orders
+    def __init__(self, stream: TextIO, orders: int, check: Callable[[], None]) -> None:
+        self._stream, self._orders, self._check = stream, orders, check
         self._shown = stream.isatty()
         self._began = self._drawn = time.monotonic()
 
@@ -29,6 +30,7 @@ class Progress:
 
     def __call__(self, tally: Tally) -> None:
         """Show how far the work is."""
+        self._check()
         now = time.monotonic()
         if self._shown and now - self._drawn >= _AT_MOST_EVERY:
             self._drawn = now

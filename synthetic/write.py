@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from .export import Tally, export
 from .sinks.formats import FORMATS as FILE_FORMATS
 from .sinks.formats import Parquet
-from .sinks.places import explained, new_folder
+from .sinks.places import explained, new_folder, sweep
+from .stopping import finished_first
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -43,6 +44,7 @@ def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], Non
     file_format = FILE_FORMATS[options.format]
     if isinstance(file_format, Parquet):
         file_format = Parquet(options.compression, options.row_group_size)
+    sweep(options.out)
     with new_folder(options.out) as folder:
         return export(
             plan,
@@ -60,7 +62,8 @@ def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], Non
 @contextmanager
 def _sink(options: Namespace) -> Iterator[_Sink]:
     if options.format == "duckdb":
-        from .sinks.duckdb import DuckDBSink  # noqa: PLC0415 - an optional driver
+        with finished_first():
+            from .sinks.duckdb import DuckDBSink  # noqa: PLC0415 - an optional driver
 
         with DuckDBSink(Path(options.out) / "shop.duckdb") as sink:
             yield sink

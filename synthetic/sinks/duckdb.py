@@ -12,6 +12,7 @@ import duckdb
 from ..errors import TargetError  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
+from ..stopping import finished_first  # noqa: TID252 - the folder is installed under another name
 from .places import FULL, FULL_REMEDY, explained
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class DuckDBSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._connection.close()
+        with finished_first():
+            self._connection.close()
 
 
 def _describe(transaction: DuckDBPyConnection, provenance: Provenance) -> None:
@@ -100,9 +102,10 @@ def _columns(table: str) -> str:
 
 @contextmanager
 def _refusals(path: str | Path) -> Iterator[None]:
-    """Turn what DuckDB refuses into a sentence with a remedy."""
+    """Turn what DuckDB refuses into a sentence with a remedy; signals wait, as it takes them for an error or aborts."""
     try:
-        yield
+        with finished_first():
+            yield
     except duckdb.Error as error:
         said = FULL_REMEDY if any(os.strerror(number) in str(error) for number in FULL) else f"DuckDB refuses: {error}"
         raise TargetError(f"{path}: {said}. Whole batches already written are kept") from error

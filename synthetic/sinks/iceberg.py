@@ -13,7 +13,9 @@ from pyiceberg.exceptions import (
     NoSuchNamespaceError,
     NoSuchTableError,
 )
+from pyiceberg.utils.config import Config
 
+from ..errors import TargetError  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
 
@@ -45,7 +47,16 @@ def local_catalog(folder: Path) -> Catalog:
 
 def named_catalog(name: str) -> Catalog:
     """A catalog of PyIceberg's configuration (.pyiceberg.yaml or PYICEBERG_CATALOG__NAME__... variables)."""
-    return load_catalog(name)
+    place = f"catalog.{name} in .pyiceberg.yaml, or variables such as PYICEBERG_CATALOG__{name.upper()}__URI"
+    if Config().get_catalog_config(name) is None:
+        raise TargetError(
+            f"--catalog {name}: PyIceberg's configuration has none of this name. It is looked for as {place}"
+        )
+    try:
+        return load_catalog(name)
+    except Exception as error:  # every kind of catalog has errors of its own
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise TargetError(f"--catalog {name}: PyIceberg cannot open it: {said}. It is configured as {place}") from error
 
 
 class IcebergSink:

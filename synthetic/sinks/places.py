@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from pyarrow import fs
 
 from ..errors import TargetError  # noqa: TID252
+from ..stopping import finished_first  # noqa: TID252
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +65,51 @@ def exists(target: str, system: fs.FileSystem | None = None) -> bool:
         return bool(system.get_file_info(sign).type != fs.FileType.NotFound)
 
 
+def sweep(target: str, system: fs.FileSystem | None = None) -> None:
+    """Remove what killed processes have left of `target` on a local disk, under the name it is filled under.
+
+    Kept is what a process of that number, or one on another machine that holds its lock, may still be filling.
+    """
+    system, path = (system, target) if system else _resolve(target)
+    if not isinstance(system, fs.LocalFileSystem):
+        return
+    final = Path(path)
+    named = re.compile(rf"\.{re.escape(final.name)}\.(\d+)\.partial")
+    with suppress(OSError):  # what cannot be looked at stays
+        for entry in os.scandir(final.parent):
+            found = named.fullmatch(entry.name)
+            if found and entry.is_dir(follow_symlinks=False) and not _is_another(int(found[1])):
+                with _locked(entry.path) as alone:
+                    if alone:
+                        shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _is_another(process: int) -> bool:
+    """Whether a process of this number runs, other than this one: numbers come again, above all in containers."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[bool]:
+    """Hold a folder's lock; False where another process has it, or the file system has no locks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(descriptor)
+
+
 def _resolve(target: str) -> tuple[fs.FileSystem, str]:
     if "://" not in target:
         return fs.LocalFileSystem(), str(Path(target).absolute())
@@ -86,10 +134,12 @@ def _renamed(system: fs.FileSystem, path: str) -> Iterator[Folder]:
     final.parent.mkdir(parents=True, exist_ok=True)
     staging.mkdir()
     try:
-        yield Folder(system, str(staging))
-        staging.replace(final)
+        with _locked(str(staging)):
+            yield Folder(system, str(staging))
+            staging.replace(final)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with finished_first():
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextmanager

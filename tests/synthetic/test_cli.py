@@ -225,18 +225,96 @@ def test_a_killed_run_leaves_no_folder(tmp_path):
     assert not (tmp_path / "shop").exists()
 
 
-def test_an_interrupted_run_cleans_up_and_says_so(tmp_path):
-    command = [*MODULE, "--orders", "3000000", "--out", str(tmp_path / "shop")]
+STOPS = [(signal.SIGINT, 130, "interrupted: "), (signal.SIGTERM, 143, "terminated: ")]
+
+
+def started(*arguments):
     # A shell starts background jobs, such as a nightly run, deaf to this signal, and their children inherit that.
     listening = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **listening)
-    while not list(tmp_path.rglob("*.parquet")):
+    command = [*MODULE, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **listening)
+
+
+def until(condition, running):
+    while not condition():
+        assert running.poll() is None
         time.sleep(0.02)
-    running.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("stop", "status", "beginning"), STOPS)
+def test_an_interrupted_run_cleans_up_and_says_so(tmp_path, stop, status, beginning):
+    running = started("--orders", 30_000_000, "--out", tmp_path / "shop")
+    until(lambda: list(tmp_path.rglob("*.parquet")), running)
+    running.send_signal(stop)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert said.startswith("interrupted")
+    assert running.returncode == status
+    assert said.startswith(beginning)
+    assert len(said.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("stop", "status", "beginning"), STOPS)
+def test_an_interrupted_run_leaves_a_database_with_whole_batches(tmp_path, stop, status, beginning):
+    size = 20_000
+    target = tmp_path / "shop"
+    running = started("--orders", 30_000_000, "--batch-size", size, "--format", "duckdb", "--out", target)
+    written = target / "shop.duckdb.wal"
+    until(lambda: written.exists() and written.stat().st_size, running)
+    running.send_signal(stop)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == status, said
+    assert said.startswith(beginning)
+    assert len(said.splitlines()) == 1
+    with duckdb.connect(str(target / "shop.duckdb")) as connection:
+        (batches,) = connection.sql("SELECT count(*) FROM _batches").fetchone()
+        for table in ("orders", "order_items"):
+            found = connection.sql(f"SELECT count(DISTINCT _batch_id), count(DISTINCT order_id) FROM {table}")
+            assert found.fetchone() == (batches, batches * size)
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next_into_the_same_place(tmp_path):
+    (tmp_path / ".shop.mine.partial").mkdir()
+    killed = started("--orders", 30_000_000, "--out", tmp_path / "shop")
+    until(lambda: list(tmp_path.rglob("*.parquet")), killed)
+    killed.kill()
+    killed.communicate()
+    assert (tmp_path / f".shop.{killed.pid}.partial").exists()
+    assert run("--orders", 100, "--out", tmp_path / "another").returncode == 0
+    assert (tmp_path / f".shop.{killed.pid}.partial").exists()
+    assert run("--orders", 100, "--out", tmp_path / "shop").returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".shop.mine.partial", "another", "shop"]
+
+
+def test_what_another_run_is_filling_is_not_removed(tmp_path):
+    other = started("--orders", 30_000_000, "--out", tmp_path / "shop")
+    try:
+        until(lambda: list(tmp_path.rglob("*.parquet")), other)
+        other.send_signal(signal.SIGSTOP)
+        assert run("--orders", 100, "--out", tmp_path / "shop").returncode == 0
+        assert list(tmp_path.glob(f".shop.{other.pid}.partial/*/*.parquet"))
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_a_catalog_that_is_not_configured_is_an_error_that_says_where_to(tmp_path):
+    done = run("--orders", 10, "--format", "iceberg", "--catalog", "nope", "--out", tmp_path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: --catalog nope: ")
+    assert ".pyiceberg.yaml" in done.stderr
+    assert "PYICEBERG_CATALOG__NOPE__URI" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "settings", [{"URI": "http://127.0.0.1:9"}, {"URI": "gopher://x"}, {"URI": "x", "TYPE": "none"}, {"TYPE": "rest"}]
+)
+def test_a_catalog_that_cannot_be_opened_is_an_error_that_names_it(tmp_path, settings):
+    variables = os.environ | {f"PYICEBERG_CATALOG__MINE__{name}": value for name, value in settings.items()}
+    done = run("--orders", 10, "--format", "iceberg", "--catalog", "mine", "--out", tmp_path, env=variables)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: --catalog mine: PyIceberg cannot open it: ")
 
 
 def test_a_bar_is_drawn_on_a_terminal(tmp_path):

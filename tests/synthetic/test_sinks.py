@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 from contextlib import ExitStack
 from datetime import timedelta
+from threading import Event
 
 import duckdb
 import pyarrow as pa
@@ -134,6 +138,26 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, plan):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_workers_end_with_their_present_piece_when_an_export_is_interrupted(tmp_path, plan, monkeypatch):
+    """Two files of 50 pieces each; it is interrupted when the first is done."""
+    made, interrupted, part = [], Event(), plan.part
+
+    def counted(*piece, **how):
+        if len(made) == 50:
+            interrupted.wait(60)
+        made.append(piece)
+        return part(*piece, **how)
+
+    def interrupt(_):
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "part", counted)
+    with pytest.raises(KeyboardInterrupt), new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(7), folder, Parquet(), chunk_size=10, orders_per_file=500, progress=interrupt)
+    assert 50 <= len(made) < 100
+
+
 def test_a_folder_that_is_not_empty_is_not_touched(tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(TargetError, match="not an empty folder"), new_folder(str(tmp_path)):
@@ -179,6 +203,22 @@ def test_a_batch_is_a_folder_that_appears_whole(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert [sink.append(batch), sink.append(batch)] == [True, False]
     assert checksum(pq.read_table(tmp_path / "batch=000003/defects.parquet")) == checksum(batch.defects)
+
+
+def test_what_a_killed_process_has_left_of_a_batch_is_removed_unless_it_is_locked(tmp_path):
+    """In a container the next process often has the same number."""
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    left = [tmp_path / f".batch=000003.{number}.partial" for number in (killed.pid, os.getpid(), os.getppid())]
+    for folder in left:
+        folder.mkdir()
+    descriptor = os.open(left[0], os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert FileSink(tmp_path).append(SHOP.batch(3, orders=20)) is True
+    assert [folder.exists() for folder in left] == [True, False, True]
+    os.close(descriptor)
+    assert FileSink(tmp_path).append(SHOP.batch(3, orders=20)) is False
+    assert [folder.exists() for folder in left] == [False, False, True]
 
 
 def test_duckdb_holds_the_batches_once(tmp_path, plan, expected):
