@@ -42,10 +42,15 @@ class PreflightModule(pytest.Module):
 
 
 class Collecting:
-    """Registered in every process that collects: adds the built-in checks to what pytest itself finds."""
+    """Registered in every process that collects: adds the built-in checks to what pytest itself finds.
 
-    def __init__(self, context: Context) -> None:
+    ``apart`` says that the process is a worker, from which the controller learns of a mistake: pytest takes an error
+    there for one of its own.
+    """
+
+    def __init__(self, context: Context, *, apart: bool = False) -> None:
         self.context = context
+        self.apart = apart
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
@@ -68,7 +73,15 @@ class Collecting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        own = identify(items, self.context) + self._of_nothing(config, items)
+        try:
+            own = identify(items, self.context)
+        except pytest.UsageError as error:
+            self.context.workers.refuse(str(error))
+            if not self.apart:
+                raise
+            items.clear()
+            return
+        own += self._of_nothing(config, items)
         self.context.evidence.expect(own)
         _, left_out = self.context.narrowed(own)
         unwanted = [item for item in items if not _is_wanted(item, config, left_out)]

@@ -138,6 +138,11 @@ class Controller:
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[PROPERTY] = self.context.as_handover()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        if refused := self.context.workers.refused():
+            raise pytest.UsageError(refused)
+
     # What comes in
 
     @pytest.hookimpl(tryfirst=True)
@@ -229,7 +234,7 @@ class Controller:
             self.execution.runner.stop(early or "the session ended")
         if self.progress:
             self.progress.close()
-        self.report = self.gathering.report(early or self._why_missing())
+        self.report = self.gathering.report(early or self.context.workers.refused() or self._why_missing())
         self._write(self.report)
 
     def _write(self, report: PreflightReport) -> None:

@@ -36,7 +36,7 @@ class Worker:
         self.watchdog = Watchdog(**self.context.watch_orders())
         journal = WatchedJournal(self.context.evidence, self.watchdog, self.context.ends)
         self.execution = Execution(self.context, journal, together=False)
-        self.config.pluginmanager.register(Collecting(self.context), "floe-collecting")
+        self.config.pluginmanager.register(Collecting(self.context, apart=True), "floe-collecting")
         self.config.pluginmanager.register(self.execution, "floe-execution")
         self._cleanup.enter_context(on_request(self._stop_checks))
         self._cleanup.enter_context(self.context.workers.at_work(os.getpid()))

@@ -51,8 +51,15 @@ class Workers:
 
     def ending(self) -> str | None:
         """Return why the controller ends its workers, if it does."""
-        path = self.folder / "ending.json"
-        return str(json.loads(path.read_text())) if path.exists() else None
+        return self._read("ending.json")
+
+    def refuse(self, why: str) -> None:
+        """Say that what was collected has a mistake, for which nothing of it may run."""
+        self._write("refused.json", why)
+
+    def refused(self) -> str | None:
+        """Return why what was collected may not run, if it may not."""
+        return self._read("refused.json")
 
     def _working(self) -> set[int]:
         pids = {int(path.stem.removeprefix("worker-")) for path in self.folder.glob("worker-*.json")}
@@ -62,6 +69,10 @@ class Workers:
         new = self.folder / f".{name}.{os.getpid()}"
         new.write_text(json.dumps(data))
         new.replace(self.folder / name)
+
+    def _read(self, name: str) -> str | None:
+        path = self.folder / name
+        return str(json.loads(path.read_text())) if path.exists() else None
 
 
 def _lives(pid: int) -> bool:

@@ -225,14 +225,21 @@ def test_what_cannot_be_collected_is_named(kafka):
     assert lab.checks()["a"].message == "not run: 1 error during collection"
 
 
-def test_a_wrong_marker_is_a_usage_error(kafka):
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+def test_a_wrong_marker_is_a_usage_error(kafka, workers):
     lab = kafka("""
         @pytest.mark.preflight("kafka", remidiation="typo")
         def test_topic():
             pass
     """)
+    done = lab.run_apart(*workers)
 
-    assert lab.run().ret == 4
+    said = "own/test_kafka.py::test_topic: @pytest.mark.preflight(service, remediation=...): got an unexpected keyword"
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"ERROR: {said}" in done.stderr
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    assert lab.checks()["a"].message.startswith(f"not run: {said}")
+    assert lab.runs("a") == 0
 
 
 def test_a_missing_folder_of_checks_is_a_configuration_error(lab):
