@@ -36,6 +36,10 @@ _OF_NETWORK = ("resolve.", "connect.", "tls.", "timeout", "operate.unexpected_re
 _DEPTH = 12
 
 
+class Misuse(ValueError):  # noqa: N818 - said of the check, not of what it checks
+    """What a check asks of the probe, or says by it, makes no sense."""
+
+
 class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of the program
     """The reason a check is not green: a cause, a sentence, and the subject of the remedy.
 
@@ -45,7 +49,7 @@ class Finding(Exception):  # noqa: N818 - a finding is a result, not an error of
 
     def __init__(self, cause: str, message: str, subject: str | None = None) -> None:
         if cause not in CAUSES:
-            raise ValueError(f"unknown cause {cause!r}; causes.py has the table")
+            raise Misuse(f"unknown cause {cause!r}; docs/causes.md has all")
         super().__init__(cause, message, subject)
         self.cause = cause
         self.message = message
@@ -70,6 +74,12 @@ def diagnose(error: BaseException, *, reached: bool, address: str | None = None)
     else:
         cause, link = "operate.unexpected_response", error
     return Finding(cause, describe(link), (_address(error) or address) if is_of_network(cause) else None)
+
+
+def is_of_service(error: BaseException) -> bool:
+    """Tell whether ``error`` speaks of what was asked, or of the way there; else the check itself has a mistake."""
+    links = list(chain(error))
+    return any(_cause_of(link, reached=True) or isinstance(link, OSError) for link in links)
 
 
 def is_of_network(cause: str) -> bool:
@@ -156,6 +166,8 @@ def _address(error: BaseException) -> str | None:
 
 
 def _cause_of(error: BaseException, *, reached: bool) -> str | None:  # noqa: PLR0911 - one return for each class of fault
+    if isinstance(error, Misuse):
+        return "incomplete.check_broken"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY_CODES.get(error.verify_code, "tls.untrusted")
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_floe.diagnosis import Finding, describe, diagnose
+from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_service
 from pytest_floe.probe import Cancelled, Probe
 from pytest_floe.running import MakeProbe, Task
 from pytest_floe.verdict import Identity
@@ -33,7 +33,7 @@ class MarkedTest:
             raise
         except BaseException as error:
             self.raised = error if not isinstance(error, pytest.exit.Exception | KeyboardInterrupt) else None
-            raise _meaning(error, reached=probe.reached) from error
+            raise _meaning(error, self._item.nodeid, reached=probe.reached) from error
         probe.write = bool(probe.canaries)  # nobody else knows whether it wrote
 
 
@@ -41,12 +41,15 @@ async def _awaited(outcome: Awaitable[Any]) -> None:
     await outcome
 
 
-def _meaning(error: BaseException, *, reached: bool) -> Finding:
-    """Return what the exception of a marked test says of the service."""
+def _meaning(error: BaseException, node_id: str, *, reached: bool) -> Finding:
+    """Return what the exception of a marked test says of the service, or of the test; no step was open."""
     if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         return Finding("incomplete.not_run", f"skipped: {error}")
     if isinstance(error, pytest.fail.Exception):
         return Finding("operate.failed", describe(error))
     if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
-        return diagnose(error, reached=reached)
+        if is_of_service(error):
+            return diagnose(error, reached=reached)
+        remedy = f"{node_id}; what asks a service belongs in a step of the probe"
+        return Finding("incomplete.check_broken", describe(error), remedy)
     return Finding("incomplete.check_broken", describe(error))

@@ -37,6 +37,11 @@ class Identity:
         """The environment that the id begins with."""
         return self.id.removesuffix(f"-{self.service}-{self.name}")
 
+    @property
+    def place(self) -> str:
+        """Where the check itself is found: the node id of a marked test, else the id of the target."""
+        return self.endpoint if "::" in self.endpoint and self.kind == self.service else self.id
+
 
 class Judge:
     """Makes results; knows the threshold of slowness in milliseconds, and which values must not be shown."""
@@ -121,13 +126,9 @@ class Judge:
         return Notice(cause=finding.cause, message=self.shown(finding.message), remediation=remedy)
 
     def _remedy(self, identity: Identity, finding: Finding) -> str:
-        incomplete = finding.cause in causes.INCOMPLETE
-        if identity.remedy and not finding.subject and not incomplete:
+        if identity.remedy and not finding.subject and finding.cause not in causes.INCOMPLETE:
             return self.shown(identity.remedy)
-        subject = finding.subject or identity.endpoint or identity.id
-        if incomplete and not finding.subject:
-            subject = f"pytest --floe-env={identity.environment} --floe-check={identity.service}"
-        return self.shown(causes.remedy(finding.cause, subject))
+        return self.shown(causes.remedy(finding.cause, finding.subject or _subject(identity, finding.cause)))
 
     def _result(
         self,
@@ -163,6 +164,18 @@ class Judge:
             return plain(value, _LONGEST) if self.scrubber.is_public(value) else self.shown(value)
         plain_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         return value if plain_number or isinstance(value, Notice | None) else self.shown(str(value))
+
+
+def _subject(identity: Identity, cause: str) -> str:
+    """Return what the remedy of ``cause`` is about where the finding does not say it."""
+    if cause == "incomplete.check_broken":
+        return identity.place
+    if cause == "operate.failed":
+        return f"look at the assertion of {identity.place}"
+    if cause in causes.INCOMPLETE:
+        narrowed = "" if identity.kind == "pytest" else f" --floe-check={identity.service}"
+        return f"pytest --floe-env={identity.environment}{narrowed}"
+    return identity.endpoint or identity.id
 
 
 def _not_swept(probe: Probe) -> list[Finding]:

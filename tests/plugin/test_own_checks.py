@@ -66,13 +66,52 @@ def test_a_green_one(kafka):
             "may not",
             "grant READ on topic x",
         ),
+        (
+            "{}['queue']",
+            "incomplete.check_broken",
+            "KeyError: 'queue'",
+            "correct the check: own/test_kafka.py::test_topic; what asks a service belongs in a step",
+        ),
+        (
+            "with probe.step('dance'): pass",
+            "incomplete.check_broken",
+            "step 'dance' is on no rung",
+            "correct the check: own/test_kafka.py::test_topic",
+        ),
+        (
+            "probe.fail('operate.nonsense', 'no')",
+            "incomplete.check_broken",
+            "unknown cause 'operate.nonsense'",
+            "correct the check: own/test_kafka.py::test_topic",
+        ),
+        (
+            "with probe.step('operate'): probe.warn('operate.nonsense', 'no')",
+            "incomplete.check_broken",
+            "unknown cause 'operate.nonsense'",
+            "correct the check: own/test_kafka.py::test_topic",
+        ),
+        ("__import__('json').loads('<')", "operate.unexpected_response", "JSONDecodeError", "start the broker"),
         ("pytest.fail('down')", "operate.failed", "down", "start the broker"),
         ("pytest.skip('later')", "incomplete.not_run", "skipped: later", "pytest --floe-env=prod --floe-check=kafka"),
         ("pytest.xfail('known')", "incomplete.not_run", "skipped: known", "--floe-check=kafka"),
         ("raise SystemExit(0)", "incomplete.check_broken", "SystemExit", "report the defect"),
         ("pytest.exit('bye', returncode=0)", "incomplete.check_broken", "bye", "report the defect"),
     ],
-    ids=["assert", "refused", "finding", "fail", "skip", "xfail", "exit", "pytest.exit"],
+    ids=[
+        "assert",
+        "refused",
+        "finding",
+        "key",
+        "step",
+        "cause",
+        "notice",
+        "answer",
+        "fail",
+        "skip",
+        "xfail",
+        "exit",
+        "pytest.exit",
+    ],
 )
 def test_what_it_raises_is_a_finding(kafka, body, cause, message, remedy):
     lab = kafka(f"""
@@ -86,6 +125,18 @@ def test_what_it_raises_is_a_finding(kafka, body, cause, message, remedy):
     assert (topic.status, topic.cause) == ("error", cause)
     assert message in topic.message
     assert remedy in topic.remediation
+
+
+@pytest.mark.parametrize("body", ["assert 2 == 3", "with probe.step('operate'): assert 2 == 3", "pytest.fail('down')"])
+def test_a_failed_assertion_without_a_remedy_of_its_own_is_named(kafka, body):
+    lab = kafka(f"""
+        @pytest.mark.preflight("kafka")
+        def test_topic(probe):
+            {body}
+    """)
+
+    assert lab.run().ret == 1
+    assert lab.checks()["topic"].remediation == "look at the assertion of own/test_kafka.py::test_topic"
 
 
 @pytest.mark.parametrize(

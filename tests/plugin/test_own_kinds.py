@@ -88,6 +88,14 @@ def test_listing_says_that_a_plan_is_broken_and_keeps_secrets(own, flag):
     assert "hunter2" not in done.stdout + done.stderr
 
 
+def test_a_cause_that_does_not_exist_is_a_defect_of_the_check(own):
+    lab = own(body="probe.fail('operate.nonsense', 'no')", address="x")
+
+    assert lab.run().ret == 1
+    assert lab.checks()["own"].cause == "incomplete.check_broken"
+    assert lab.checks()["own"].remediation == "report the defect, or correct the check: prod-own-own"
+
+
 def test_a_key_without_a_default_must_be_given(own):
     lab = own()
 
