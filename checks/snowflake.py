@@ -210,23 +210,16 @@ def _see_schema(session: Session, settings: SnowflakeSettings, probe: Probe) -> 
 def _use_schema(session: Session, settings: SnowflakeSettings, probe: Probe, tables: list[str]) -> None:
     grant = f"SELECT on tables of SCHEMA {settings.place} to role {session.role}"
     if tried := visible_tables.to_read(probe, tables, settings.place):
+
+        def read(name: str) -> bool:
+            return bool(session.run(f"SELECT * FROM {settings.place}.{quoted(name)} LIMIT 1"))  # noqa: S608 - quoted
+
         with probe.step("authorize.read", session.explain("authorize.read_denied", grant)):
-            _read_any(session, [f"{settings.place}.{quoted(name)}" for name in tried])
+            if not visible_tables.read_any(tried, read, session.is_refusal):
+                visible_tables.note_unread(probe, settings.place, "as the tables that were tried are empty")
     if probe.write:
         probe.await_needs()
         _write(session, settings, probe)
-
-
-def _read_any(session: Session, tables: list[str]) -> None:
-    """Read one of ``tables``; a role need not be allowed to read every one of them."""
-    for number, table in enumerate(tables, start=1):
-        try:
-            session.run(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 - quoted
-        except Exception as error:
-            if number == len(tables) or not session.is_refusal(error):
-                raise
-        else:
-            return
 
 
 def _write(session: Session, settings: SnowflakeSettings, probe: Probe) -> None:

@@ -151,17 +151,36 @@ def _see_schema(coordinator: Coordinator, settings: TrinoSettings, probe: Probe)
     grant = _grant("select from", settings)
     with probe.step("authorize.schema", coordinator.explain("authorize.read_denied", grant)):
         names = [str(name) for (name,) in coordinator.run(f"SHOW TABLES FROM {settings.place}")]
-    if tried := visible_tables.to_read(probe, names, settings.place):
+        views = {str(name) for (name,) in coordinator.run(_views(settings))} if names else set()
+    if tried := visible_tables.to_read(probe, names, settings.place, views):
+
+        def read(name: str) -> bool:
+            return _read(coordinator, f"{settings.place}.{quoted(name)}", is_view=name in views)
+
         with probe.step("authorize.read", coordinator.explain("authorize.read_denied", grant)):
-            _read_any(coordinator, [f"{settings.place}.{quoted(name)}" for name in tried])
+            # A table may be broken by itself, such as a view whose table is gone.
+            if not visible_tables.read_any(tried, read, coordinator.is_refusal, coordinator.is_of_statement):
+                why = "as those that were tried are empty, views, or read with a filter only"
+                visible_tables.note_unread(probe, settings.place, why)
     return len(names)
 
 
-def _read_any(coordinator: Coordinator, tables: list[str]) -> None:
-    """Read one of ``tables``; a principal need not be allowed to read every one of them."""
-    queries = [f"SELECT * FROM {table} LIMIT 0" for table in tables]  # noqa: S608 - quoted
-    if all(coordinator.run_if_allowed(query) is None for query in queries[:-1]):
-        coordinator.run(queries[-1])
+def _views(settings: TrinoSettings) -> str:
+    tables = f"{quoted(settings.catalog or '')}.information_schema.tables"
+    views = f"table_schema = lower({literal(settings.schema or '')}) AND table_type = 'VIEW'"
+    return f"SELECT table_name FROM {tables} WHERE {views}"  # noqa: S608 - quoted
+
+
+def _read(coordinator: Coordinator, table: str, *, is_view: bool) -> bool:
+    """Return whether a row of ``table`` was read; ``LIMIT 0`` asks for the right to, and nothing of the storage."""
+    if not is_view:
+        try:
+            return bool(coordinator.run(f"SELECT * FROM {table} LIMIT 1"))  # noqa: S608 - quoted
+        except Exception as error:
+            if not coordinator.asks_for_filter(error):
+                raise
+    coordinator.run(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608
+    return False
 
 
 def _write(coordinator: Coordinator, settings: TrinoSettings, probe: Probe) -> None:

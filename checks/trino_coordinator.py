@@ -46,7 +46,11 @@ _CAUSES = {
     "QUERY_REJECTED": "operate.exhausted",
     "EXCEEDED_TIME_LIMIT": "timeout",
     "NOT_SUPPORTED": "operate.read_only",
+    "INVALID_VIEW": "operate.corrupt",
+    "VIEW_IS_STALE": "operate.corrupt",
 }
+#: Those that are about the schema and what is in it, not about the service.
+_OF_OBJECTS = ("operate.not_found", "operate.read_only", "operate.out_of_space", "operate.corrupt")
 _CAUSES_OF_TYPE = {
     "INSUFFICIENT_RESOURCES": "operate.exhausted",
     "INTERNAL_ERROR": "operate.server_error",
@@ -100,9 +104,21 @@ class Coordinator:
         try:
             return self.run(sql)
         except self._sdk.exceptions.TrinoUserError as error:
-            if error.error_name != _REFUSAL:
+            if not self.is_refusal(error):
                 raise
             return None
+
+    def is_of_statement(self, error: Exception) -> bool:
+        """Tell whether Trino finds fault with the statement, or with what it names, and so is not at fault itself."""
+        return isinstance(error, self._sdk.exceptions.TrinoUserError)
+
+    def is_refusal(self, error: Exception) -> bool:
+        """Tell whether Trino denied a statement."""
+        return getattr(error, "error_name", None) == _REFUSAL
+
+    def asks_for_filter(self, error: Exception) -> bool:
+        """Tell whether a table is only read with a filter on its partitions, as its catalog may be configured."""
+        return self.is_of_statement(error) and "Filter required" in str(error)
 
     def explain(self, refused: str = "authorize.denied", grant: str | None = None) -> Explain:
         """Return the translation of errors, where a refusal means the cause ``refused`` and asks for ``grant``."""
@@ -143,7 +159,7 @@ class Coordinator:
         if behind := trino_behind.refusal(error, refused, self._settings.catalog):
             return Finding(behind[0], message, behind[1])
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
-        about_objects = cause in ("operate.not_found", "operate.read_only", "operate.out_of_space")
+        about_objects = cause in _OF_OBJECTS
         return Finding(cause, message, self._settings.place if about_objects else self._settings.url)
 
     def _explain_waiting(self, error: Exception) -> Finding | None:

@@ -99,7 +99,7 @@ def test_reading_is_not_verified_by_seeing_no_table(
     empty = warehouse.server.dataset(f"empty_{next(_NUMBERS)}")
     outcome = warehouse.check(empty, permissions, write=write)
     assert outcome.status == "ok"
-    assert outcome.message == f"0 tables visible in demo.{empty}, so reading was not verified, EU"
+    assert outcome.message == f"0 tables visible in demo.{empty}, and reading was not verified, EU"
     assert outcome.probe.facts["not_verified"] == [f"read: no table of demo.{empty} is visible"]
     assert "authorize.read" not in [step.name for step in outcome.probe.steps]
 

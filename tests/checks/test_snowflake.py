@@ -85,16 +85,30 @@ def test_a_leftover_that_may_not_be_dropped_is_no_fault_of_this_run(account: Acc
     try:
         outcome = account.check("neighbour", write=True)
         assert (outcome.status, outcome.probe.swept) == ("ok", [])
-        assert outcome.probe.facts["sweep"] == "not finished: ProgrammingError"
+        assert list(outcome.probe.not_swept) == [f'"{DATABASE}"."{SCHEMA}"."{guarded}"']
     finally:
         account.server.run(f'DROP TABLE {DATABASE}.{SCHEMA}."{guarded}"')
+
+
+def test_reading_is_not_verified_by_an_empty_table(account: Account) -> None:
+    account.server.run(
+        f"CREATE SCHEMA IF NOT EXISTS {DATABASE}.EMPTY", f"CREATE TABLE {DATABASE}.EMPTY.NOTHING_SOLD (id INTEGER)"
+    )
+    try:
+        outcome = account.check("reader", schema="empty")
+        assert outcome.status == "ok"
+        assert outcome.message.startswith('1 tables visible in "LAKE"."EMPTY", and reading was not verified')
+        [unread] = outcome.probe.facts["not_verified"]
+        assert unread.startswith('read: no row of "LAKE"."EMPTY" was read')
+    finally:
+        account.server.run(f"DROP TABLE {DATABASE}.EMPTY.NOTHING_SOLD")
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
 def test_reading_is_not_verified_by_seeing_no_table(account: Account, write: bool) -> None:
     outcome = account.check("writer", schema="empty", write=write)
     assert outcome.status == "ok"
-    assert outcome.message.startswith('0 tables visible in "LAKE"."EMPTY", so reading was not verified')
+    assert outcome.message.startswith('0 tables visible in "LAKE"."EMPTY", and reading was not verified')
     assert outcome.probe.facts["not_verified"] == ['read: no table of "LAKE"."EMPTY" is visible']
     assert "authorize.read" not in [step.name for step in outcome.probe.steps]
 

@@ -13,6 +13,7 @@ from pytest_floe.checks.trino import TrinoSettings, plan
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
+from tests.faults.path import Tamper, relay
 from tests.faults.server import Answer, FaultyServer, hang, http, tls
 from tests.servers.trino import CATALOG, PASSWORDS, SCHEMA, TrinoServer
 
@@ -114,7 +115,7 @@ def test_a_leftover_that_may_not_be_dropped_is_no_fault_of_this_run(login: Login
     try:
         outcome = login.check("neighbour", write=True)
         assert (outcome.status, outcome.probe.swept) == ("ok", [stale])
-        assert outcome.probe.facts["sweep"] == "not finished: TrinoUserError"
+        assert list(outcome.probe.not_swept) == [f'"{CATALOG}"."{SCHEMA}"."{guarded}"']
     finally:
         trino_server.run(f'DROP TABLE {CATALOG}.{SCHEMA}."{guarded}"')
 
@@ -123,7 +124,7 @@ def test_a_leftover_that_may_not_be_dropped_is_no_fault_of_this_run(login: Login
 def test_reading_is_not_verified_by_seeing_no_table(login: Login, write: bool) -> None:
     outcome = login.check("newcomer", write=write)
     assert outcome.status == "ok"
-    assert outcome.message == "0 tables visible in memory.shop, so reading was not verified, Trino 476"
+    assert outcome.message == "0 tables visible in memory.shop, and reading was not verified, Trino 476"
     assert outcome.probe.facts["not_verified"] == ['read: no table of "memory"."shop" is visible']
     assert "authorize.read" not in [step.name for step in outcome.probe.steps]
 
@@ -198,6 +199,40 @@ def test_one_table_that_may_not_be_read_does_not_hide_the_others(login: Login, t
         assert login.check("reader").status == "ok"
     finally:
         trino_server.run(f"DROP TABLE {CATALOG}.{SCHEMA}.hidden")
+
+
+def test_a_stale_view_does_not_hide_the_tables(login: Login, trino_server: TrinoServer) -> None:
+    trino_server.run(f"CREATE TABLE {CATALOG}.{SCHEMA}.base (gone integer)")
+    trino_server.run(f"CREATE VIEW {CATALOG}.{SCHEMA}.a_view AS SELECT gone FROM {CATALOG}.{SCHEMA}.base")
+    trino_server.run(f"DROP TABLE {CATALOG}.{SCHEMA}.base")
+    try:
+        outcome = login.check("reader")
+        assert (outcome.status, outcome.message) == ("ok", "2 tables in memory.shop, Trino 476")
+    finally:
+        trino_server.run(f"DROP VIEW {CATALOG}.{SCHEMA}.a_view")
+
+
+@pytest.mark.parametrize("what", ["TABLE it (id integer)", "VIEW it AS SELECT 1 AS id"], ids=["empty table", "view"])
+def test_reading_is_not_verified_without_a_row(login: Login, trino_server: TrinoServer, what: str) -> None:
+    trino_server.run(f"CREATE SCHEMA {CATALOG}.rowless")
+    trino_server.run(f"CREATE {what}".replace(" it ", f" {CATALOG}.rowless.it "))
+    try:
+        outcome = login.check("reader", schema="Rowless")
+        assert outcome.status == "ok"
+        assert outcome.message == "1 tables visible in memory.Rowless, and reading was not verified, Trino 476"
+        assert outcome.probe.facts["not_verified"][0].startswith('read: no row of "memory"."Rowless" was read')
+    finally:
+        trino_server.run(f"DROP SCHEMA {CATALOG}.rowless CASCADE")
+
+
+def test_a_table_that_asks_for_a_filter_is_not_read(run_check: RunCheck, trino_server: TrinoServer) -> None:
+    told = {"errorName": "QUERY_REJECTED", "errorType": "USER_ERROR", "message": "Filter required for shop.orders on …"}
+    answer = Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": told})
+    tamper = Tamper("POST", "/v1/statement", answer, body=b"LIMIT 1")
+    with FaultyServer(relay(f"http://127.0.0.1:{trino_server.port}", tamper)) as path:
+        outcome = run_check("trino", host=path.host, port=path.port, user="reader", catalog=CATALOG, schema=SCHEMA)
+    assert outcome.status == "ok"
+    assert outcome.probe.facts["not_verified"][0].endswith("are empty, views, or read with a filter only")
 
 
 # What is there

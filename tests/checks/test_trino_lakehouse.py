@@ -26,6 +26,36 @@ def test_a_user_who_may_only_read(run_check: RunCheck, lakehouse: Lakehouse) -> 
 
 
 @pytest.fixture
+def sold(lakehouse: Lakehouse) -> Iterator[str]:
+    """A table with a row."""
+    lakehouse.trino.run("CREATE TABLE lake.shop.sold WITH (partitioning = ARRAY['id']) AS SELECT 1 AS id")
+    yield "lake.shop.sold"
+    lakehouse.trino.run("DROP TABLE lake.shop.sold")
+
+
+@pytest.fixture
+def unable_to_read(lakehouse: Lakehouse, sold: str) -> Iterator[Lakehouse]:
+    """A lakehouse with a table whose Trino may list and write in the storage, and not read."""
+    bucket = lakehouse.nessie.bucket
+    lakehouse.minio.grant(lakehouse.keys, *rights(bucket, "ListBucket", "PutObject", "DeleteObject"))
+    yield lakehouse
+    lakehouse.minio.grant(lakehouse.keys, *rights(bucket, *MINIO_RIGHTS["full"]))
+
+
+def test_a_storage_that_does_not_let_trino_read(run_check: RunCheck, unable_to_read: Lakehouse) -> None:
+    outcome = run_check("trino", **unable_to_read.compute("reader"))
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "authorize.read_denied", "authorize.read")
+    assert outcome.subject == "access to the storage of catalog lake to Trino's own principal there"
+
+
+def test_a_table_with_a_row_that_is_read(run_check: RunCheck, lakehouse: Lakehouse, sold: str) -> None:
+    outcome = run_check("trino", **lakehouse.compute("reader"))
+
+    assert (outcome.status, "not_verified" in outcome.probe.facts) == ("ok", False)
+
+
+@pytest.fixture
 def unable_to_write(lakehouse: Lakehouse) -> Iterator[Lakehouse]:
     """A lakehouse whose Trino may only list and read in the storage."""
     bucket = lakehouse.nessie.bucket

@@ -85,7 +85,7 @@ class SnowflakeServer:
 
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[SnowflakeServer]:
-    """Snowflake with a schema ``LAKE.SHOP`` that has one table."""
+    """Snowflake with a schema ``LAKE.SHOP`` that has one table with one row."""
     with first_that_serves("fakesnow", native=natively) as server:
         yield server
 
@@ -98,5 +98,5 @@ def natively() -> Iterator[SnowflakeServer]:
     # -P: beside the script lies a module named snowflake.
     command = [home / "bin" / "python", "-P", FRONT, str(server.port), json.dumps(CONFIG)]
     with running(command, f"http://127.0.0.1:{server.port}", os.environ):
-        server.run("CREATE TABLE ORDERS (id INTEGER)")
+        server.run("CREATE TABLE ORDERS AS SELECT 1 AS id")
         yield server

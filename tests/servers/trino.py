@@ -58,7 +58,7 @@ class TrinoServer:
 
 @pytest.fixture(scope="session")
 def trino_server(certificates: Certificates) -> Iterator[TrinoServer]:
-    """Trino that does its own work, and whose schema ``memory.shop`` has one table."""
+    """Trino that does its own work, and whose schema ``memory.shop`` has one table with one row."""
     with first_that_serves(
         "Trino",
         endpoint=at_endpoint,
@@ -66,7 +66,7 @@ def trino_server(certificates: Certificates) -> Iterator[TrinoServer]:
         native=lambda: serve(certificates),
     ) as server:
         server.run(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
-        server.run(f"CREATE TABLE IF NOT EXISTS {CATALOG}.{SCHEMA}.orders (id integer)")
+        server.run(f"CREATE TABLE IF NOT EXISTS {CATALOG}.{SCHEMA}.orders AS SELECT 1 AS id")
         yield server
 
 

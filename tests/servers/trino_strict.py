@@ -173,9 +173,10 @@ def trino_booting(certificates: Certificates) -> Iterator[Booting]:
 
 @pytest.fixture(scope="session")
 def trino_strict(trino_booting: Booting) -> StrictTrino:
-    """The strict Trino, whose schemas ``memory.shop`` and ``small.shop`` have one table each."""
+    """The strict Trino, whose schemas ``memory.shop`` and ``small.shop`` have one table each, the first with a row."""
     server = trino_booting.wait()
     for catalog in (CATALOG, SMALL):
         server.run(f"CREATE SCHEMA {catalog}.{SCHEMA}")
         server.run(f"CREATE TABLE {catalog}.{SCHEMA}.orders (id integer)")
+    server.run(f"INSERT INTO {CATALOG}.{SCHEMA}.orders VALUES 1")
     return server

@@ -114,6 +114,23 @@ def two_bigquery_tables(*tampers: Tamper) -> Arrange:
     return arrange
 
 
+def two_trino_tables(*tampers: Tamper) -> Arrange:
+    """Return the arrangement of a schema with another table."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: trino.TrinoServer = lab.server("trino_server")
+        items = f"{trino.CATALOG}.{trino.SCHEMA}.items"
+        server.run(f"CREATE TABLE {items} AS SELECT 1 AS id")
+        try:
+            with through(TRINO, *tampers)(lab) as scene:
+                yield Scene(scene.settings, lambda: server.tables() - {"orders", "items"}, scene.names)
+        finally:
+            server.run(f"DROP TABLE {items}")
+
+    return arrange
+
+
 def two_snowflake_tables(*tampers: Tamper) -> Arrange:
     """Return the arrangement of a schema with another table."""
 
@@ -138,6 +155,7 @@ def old_snowflake_client(lab: Lab) -> Iterator[Scene]:
 
 
 TWO_BIGQUERY_TABLES = Twin(kind="bigquery", name="two tables", server=BIGQUERY.server, arrange=two_bigquery_tables())
+TWO_TRINO_TABLES = Twin(kind="trino", name="two tables", server=TRINO.server, arrange=two_trino_tables())
 TWO_SNOWFLAKE_TABLES = Twin(
     kind="snowflake", name="two tables", server=SNOWFLAKE.server, arrange=two_snowflake_tables()
 )
@@ -159,6 +177,8 @@ CELLS = [
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(b"[[1000]]", b"[[999]]"))),
          step="operate.query", at="count", **_ODD),
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(_MINE, _YOURS))), **_WRONG),
+    cell("trino", "step-500", two_trino_tables(Tamper("POST", "/v1/statement", Answer(500), body=b"LIMIT 1", times=1)),
+         "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}", twin=TWO_TRINO_TABLES),
     cell("trino", "no-object", through(TRINO, schema=None), **_NOT_GIVEN, remedy="set trino.catalog and trino.schema"),
     cell("trino", "leftover", old_trino_table(), **_LEFT),
     cell("trino", "leftover-kept", old_trino_table(Tamper("POST", "/v1/statement", failing("PERMISSION_DENIED"),
@@ -174,7 +194,7 @@ CELLS = [
          body=b"GENERATOR")), step="operate.query", at="count", **_ODD),
     cell("snowflake", "wrong-content", through(SNOWFLAKE, Tamper(*_STATEMENT, stored_otherwise,
          body=b"SELECT id, note")), remedy='"LAKE"."SHOP"."floe-preflight-', **_WRONG),
-    cell("snowflake", "step-500", two_snowflake_tables(Tamper(*_STATEMENT, Answer(500), body=b"LIMIT 0", times=1)),
+    cell("snowflake", "step-500", two_snowflake_tables(Tamper(*_STATEMENT, Answer(500), body=b"LIMIT 1", times=1)),
          "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}",
          twin=TWO_SNOWFLAKE_TABLES),
     cell("snowflake", "leftover", old_snowflake_table(), **_LEFT),
