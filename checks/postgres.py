@@ -88,6 +88,7 @@ def plan(settings: PostgresSettings) -> Plan:
     role, table = settings.user or "the role", quoted(settings.schema_name, PATTERN)
     writes = settings.write and settings.database is not None
     privileges = "USAGE, CREATE" if writes else "USAGE"
+    of_tables = "SELECT, INSERT, UPDATE, DELETE" if writes else "SELECT"
     return Plan(
         endpoint=f"{settings.where}/{settings.database or ''}",
         connects=(f"postgresql://{settings.where}",),
@@ -97,6 +98,7 @@ def plan(settings: PostgresSettings) -> Plan:
         needs=(
             f"CONNECT ON DATABASE {settings.database or _MAINTENANCE_DATABASE} TO {role}",
             *((f"{privileges} ON SCHEMA {settings.schema_name} TO {role}",) if settings.database else ()),
+            *((f"{of_tables} ON ALL TABLES IN SCHEMA {settings.schema_name} TO {role}",) if settings.database else ()),
         ),
     )
 
@@ -116,6 +118,8 @@ def verify(settings: PostgresSettings, probe: Probe) -> None:
             probe.ok(f"PostgreSQL {login.version}, {left} connections left")
             return
         state.see_schema(probe, login, settings.schema_name)
+        state.see_search_path(probe, login, settings.schema_name, given="schema_name" in settings.model_fields_set)
+        state.see_tables(probe, login, settings.schema_name)
         if probe.write:
             probe.await_needs()
             _make_table(probe, login, settings.schema_name)

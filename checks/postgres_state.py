@@ -31,6 +31,16 @@ _VALID_UNTIL = """
 SELECT to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), rolvaliduntil < now() + '14 days'
   FROM pg_roles WHERE rolname = session_user AND isfinite(rolvaliduntil)
 """
+# An extension's own tables, such as PostGIS' list of projections, are not the workload's.
+_TABLES = """
+SELECT count(*), bool_or(has_any_column_privilege(c.oid, 'SELECT')),
+       bool_or(has_any_column_privilege(c.oid, 'INSERT, UPDATE') OR has_table_privilege(c.oid, 'DELETE')),
+       string_agg(DISTINCT pg_get_userbyid(relowner), ', ')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+ WHERE nspname = %s AND relkind IN ('r', 'p') AND NOT EXISTS (
+       SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+"""
+_SEARCH_PATH = "SELECT current_schema(), setting, source FROM pg_settings WHERE name = 'search_path'"
 _USAGE = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s"
 
 
@@ -56,13 +66,18 @@ def see_primary(probe: Probe, login: Login, where: str) -> None:
         if recovering:
             probe.fail("operate.read_only", "the server is in recovery: it is a replica", where)
         if read_only:
-            whose = {
-                "user": f"role {login.role}",
-                "database": f"database {login.database}",
-                "database user": f"role {login.role} in database {login.database}",
-            }.get(str(source), where)
             said = "default_transaction_read_only is on"
+            whose = _whose(source, login) or where
             probe.fail("operate.read_only", f"transactions are read-only: {said}", f"{whose}: {said}")
+
+
+def _whose(source: object, login: Login) -> str | None:
+    """Return what a parameter is set for, by the word of pg_settings; None if for the server."""
+    return {
+        "user": f"role {login.role}",
+        "database": f"database {login.database}",
+        "database user": f"role {login.role} in database {login.database}",
+    }.get(str(source))
 
 
 def count_connections_left(probe: Probe, login: Login) -> int:
@@ -90,3 +105,34 @@ def see_schema(probe: Probe, login: Login, schema: str) -> None:
                 f"{login.role} may not use schema {schema}",
                 f"USAGE ON SCHEMA {schema} TO {login.role}",
             )
+
+
+def see_search_path(probe: Probe, login: Login, schema: str, *, given: bool) -> None:
+    """Warn if names without a schema lead elsewhere than to the ``schema`` that is ``given``, or nowhere at all.
+
+    A search path that nobody has set says nothing: then the workload may well write the schema before each name.
+    """
+    with probe.step("authorize.schema", login.explain()):
+        [(first, path, source)] = login.run(_SEARCH_PATH)
+        if source != "default" and (first is None or (given and first != schema)):
+            probe.warn(
+                "operate.wrong_location",
+                f"search_path is {path}, so names without a schema lead to {first or 'no schema'}",
+                f"search_path of {_whose(source, login) or 'the server'} with schema {schema}",
+            )
+
+
+def see_tables(probe: Probe, login: Login, schema: str) -> None:
+    """Fail unless there are no tables in ``schema``, or the role may read one, and with ``write`` also change one."""
+    with probe.step("authorize.tables", login.explain()):
+        [(number, readable, writable, owners)] = login.run(_TABLES, schema)
+        for granted, cause, privileges in (
+            (readable, "authorize.read_denied", "SELECT"),
+            (writable or not probe.write, "authorize.write_denied", "INSERT, UPDATE, DELETE"),
+        ):
+            if number and not granted:
+                probe.fail(
+                    cause,
+                    f"{login.role} has {privileges} on none of the {number} tables of schema {schema}",
+                    f"{privileges} ON ALL TABLES IN SCHEMA {schema} TO {login.role}, as their owner {owners}",
+                )

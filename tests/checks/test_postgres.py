@@ -306,6 +306,76 @@ def test_no_create_in_the_schema(check: Check, role: Callable[..., str]):
     assert outcome.subject == f"CREATE ON SCHEMA public TO {reader}"
 
 
+@pytest.fixture
+def restored(postgres: PostgresServer) -> Iterator[str]:
+    """A schema whose tables the superuser has made, and which everybody may use."""
+    postgres.run(
+        "CREATE SCHEMA restored",
+        "GRANT USAGE, CREATE ON SCHEMA restored TO public",
+        "CREATE TABLE restored.runs (id integer, note text)",
+        "CREATE TABLE restored.events (id integer)",
+        database="dagster",
+    )
+    yield "restored"
+    postgres.run("DROP SCHEMA restored CASCADE", database="dagster")
+
+
+@pytest.mark.parametrize(
+    ("granted", "write", "cause", "privileges"),
+    [
+        ("USAGE ON SCHEMA restored", False, "authorize.read_denied", "SELECT"),
+        ("INSERT ON restored.runs", True, "authorize.read_denied", "SELECT"),
+        ("SELECT ON restored.runs", True, "authorize.write_denied", "INSERT, UPDATE, DELETE"),
+    ],
+)
+def test_tables_that_belong_to_another_role(
+    check: Check, role: Callable[..., str], restored: str, granted: str, write: bool, cause: str, privileges: str
+):
+    stranger = role("", f"GRANT {granted} TO {{0}}")
+    outcome = check(user=stranger, schema=restored, write=write)
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", cause, "authorize.tables")
+    assert outcome.subject == f"{privileges} ON ALL TABLES IN SCHEMA restored TO {stranger}, as their owner postgres"
+    assert outcome.message == f"{stranger} has {privileges} on none of the 2 tables of schema restored"
+
+
+@pytest.mark.parametrize(
+    ("granted", "write"),
+    [
+        ("SELECT ON restored.runs", False),
+        ("SELECT (id) ON restored.runs", False),
+        ("SELECT, DELETE ON restored.runs", True),
+        ("SELECT, UPDATE (note) ON restored.runs", True),
+    ],
+)
+def test_one_table_of_another_role_is_enough(
+    check: Check, role: Callable[..., str], restored: str, granted: str, write: bool
+):
+    assert check(user=role("", f"GRANT {granted} TO {{0}}"), schema=restored, write=write).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "leads_to"),
+    [
+        ("nowhere", {}, "no schema"),
+        ("information_schema, public", {"schema": "public"}, "information_schema"),
+    ],
+)
+def test_a_search_path_that_leads_elsewhere(
+    check: Check, role: Callable[..., str], path: str, settings: dict[str, str], leads_to: str
+):
+    lost = role("", "GRANT CREATE ON SCHEMA public TO {0}", f"ALTER ROLE {{0}} SET search_path = {path}")
+    outcome = check(user=lost, **settings)
+    assert (outcome.status, outcome.cause) == ("warning", "operate.wrong_location")
+    assert outcome.subject == f"search_path of role {lost} with schema public"
+    assert outcome.message == f"search_path is {path}, so names without a schema lead to {leads_to}"
+
+
+@pytest.mark.parametrize("path", ["public", "information_schema, public"])
+def test_a_search_path_where_no_schema_is_given(check: Check, role: Callable[..., str], path: str):
+    found = role("", "GRANT CREATE ON SCHEMA public TO {0}", f"ALTER ROLE {{0}} SET search_path = {path}")
+    assert check(user=found).status == "ok"
+
+
 @pytest.mark.parametrize(
     ("privilege", "cause", "step"),
     [
@@ -432,10 +502,14 @@ def test_plan_names_what_is_touched():
     assert plan.endpoint == "db:5432/shop"
     assert plan.connects == ("postgresql://db:5432",)
     assert plan.creates == ('table "own"."floe-preflight-*", rolled back',)
-    assert plan.needs == ("CONNECT ON DATABASE shop TO dagster", "USAGE, CREATE ON SCHEMA own TO dagster")
+    assert plan.needs == (
+        "CONNECT ON DATABASE shop TO dagster",
+        "USAGE, CREATE ON SCHEMA own TO dagster",
+        "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA own TO dagster",
+    )
 
 
 def test_plan_of_a_reader_creates_nothing():
     plan = plan_of(database="shop", user="dagster", write=False)
     assert plan.creates == ()
-    assert plan.needs[1] == "USAGE ON SCHEMA public TO dagster"
+    assert plan.needs[1:] == ("USAGE ON SCHEMA public TO dagster", "SELECT ON ALL TABLES IN SCHEMA public TO dagster")

@@ -112,6 +112,7 @@ _FURTHER = {
     "proxy": "proxy of the environment",
     "old-driver": "client library too old for a setting",
     "bad-setting": "setting that the service does not take",
+    "search-path": "names without a schema lead elsewhere",
     "few-connections": "few connections left",
     "stopping": "server shutting down",
     "locked": "locked by another",
@@ -166,7 +167,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "postgres": (
         *_REACHED, "authenticate", "operate.begin", "authenticate.expiry", "operate.primary", "operate.connections",
-        "authorize.schema", "operate.create", "operate.write", "operate.read", "operate.rollback",
+        "authorize.schema", "authorize.tables", "operate.create", "operate.write", "operate.read", "operate.rollback",
     ),
 }  # fmt: skip
 #: Steps that end in no finding: leftovers of other runs are no fault of this one, and preparing asks nobody.

@@ -105,6 +105,7 @@ CELLS = [
     Cell(**FULL, step="operate.primary", at="primary", arrange=shadowed("pg_is_in_recovery()", "bool")),
     Cell(**FULL, step="operate.connections", at="connections", arrange=setting("max_connections")),
     Cell(**FULL, step="authorize.schema", at="schema", arrange=shadowed("has_schema_privilege(oid, text)", "bool")),
+    Cell(**FULL, step="authorize.schema", at="search path", arrange=shadowed("current_schema()", "name")),
     Cell(**FULL, step="operate.rollback", at="rollback", arrange=shadowed("to_regclass(text)", "regclass")),
     Cell(
         **REAL,
