@@ -72,13 +72,22 @@ class BigQueryDataset:
                 self._probe.fail("operate.wrong_region", message, f"bigquery.location to {self.location}")
 
     def expect_readable(self) -> int:
-        """Return the number of tables; plan a query that reads one of them."""
+        """Return the number of tables; plan a query that reads one of them, or list a row if all are partitioned."""
         with self._probe.step("authorize.list", self._explain("bigquery.tables.list", cause="authorize.list_denied")):
             tables = self._listed()
-        plain = [table.table_id for table in tables if table.table_type == "TABLE" and not table.time_partitioning]
-        if tried := visible_tables.to_read(self._probe, plain, self.name):
+        own = [table for table in tables if table.table_type == "TABLE"]
+        partitioned = {table.table_id for table in own if _is_partitioned(table)}
+
+        def read(name: str) -> bool:
+            if name in partitioned:
+                self._list_row(name)
+            else:
+                self._dry_run(f"SELECT * FROM `{self.name}.{name}`")  # noqa: S608 - names of the API
+            return True  # either asks for the permission to read, whether there are rows or not
+
+        if tried := visible_tables.to_read(self._probe, [table.table_id for table in own], self.name, partitioned):
             with self._probe.step("authorize.read", self._explain("bigquery.tables.getData")):
-                self._read_any(tried)
+                visible_tables.read_any(tried, read, lambda error: getattr(error, "code", None) == _FORBIDDEN)
         return len(tables)
 
     def _listed(self) -> list[Any]:
@@ -131,16 +140,14 @@ class BigQueryDataset:
         # Not limited by the check's deadline: a canary must also go when the time is up.
         self._client.delete_table(table, not_found_ok=True, retry=None, timeout=scratch_table.REMOVAL_SECONDS)
 
-    def _read_any(self, tables: list[str]) -> None:
-        """Plan to read one of ``tables``; a principal need not be allowed to read every one of them."""
-        for number, table in enumerate(tables, start=1):
-            try:
-                self._dry_run(f"SELECT * FROM `{self.name}.{table}`")  # noqa: S608 - names of the API
-            except Exception as error:
-                if number == len(tables) or getattr(error, "code", None) != _FORBIDDEN:
-                    raise
-            else:
-                return
+    def _list_row(self, name: str) -> None:
+        """Ask for a row without a query, which a table may take with a filter on its partitions only."""
+        # Without a schema the client would ask for the table's own, which takes another permission.
+        table = self._sdk.Table(f"{self.name}.{name}", [self._sdk.SchemaField("unread", "STRING")])
+        for page in self._client.list_rows(table, max_results=1, **self._once).pages:
+            if page.raw_page.get("kind") != "bigquery#tableDataList":
+                message = "the answer to a listing of rows is no list of rows"
+                raise Finding("operate.unexpected_response", message, self._settings.address)
 
     def _dry_run(self, sql: str) -> None:
         planned = self._query(sql, dry_run=True, use_query_cache=False)
@@ -188,6 +195,10 @@ class BigQueryDataset:
             enable = "gcloud services enable bigquery.googleapis.com"
             return f"the use of the BigQuery API in project {self._client.project}: {enable}"
         return f"what the organization's policy prohibits: {text}" if _BY_POLICY in text else None
+
+
+def _is_partitioned(table: Any) -> bool:
+    return bool({"timePartitioning", "rangePartitioning"} & table.to_api_repr().keys())
 
 
 def _reason(error: Any) -> str:

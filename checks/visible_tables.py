@@ -14,14 +14,11 @@ from .scratch_table import PREFIX
 _TRIED = 3
 
 
-def to_read(probe: Probe, names: Iterable[str], place: str, views: Collection[str] = ()) -> list[str]:
-    """Return names of tables to try reading, then of ``views``; if there are none, note that reading was not verified.
-
-    A view comes last, as it may compute much for its first row.
-    """
+def to_read(probe: Probe, names: Iterable[str], place: str, last: Collection[str] = ()) -> list[str]:
+    """Return names of tables to try reading, those of ``last`` after the others; note it if there are none."""
     own = [name for name in names if not name.startswith(PREFIX)]
-    tables, seen = [name for name in own if name not in views], [name for name in own if name in views]
-    found = tables[:_TRIED] + seen[:_TRIED]
+    first, others = [name for name in own if name not in last], [name for name in own if name in last]
+    found = first[:_TRIED] + others[:_TRIED]
     if not found:
         probe.fact(not_verified=[f"read: no table of {place} is visible"])
     return found

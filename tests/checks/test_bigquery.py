@@ -15,7 +15,9 @@ from pytest_floe.checks.bigquery import BigQuerySettings, plan
 
 from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
+from tests.faults.cells.bigquery_partitions import by_day
 from tests.faults.certificates import Certificates
+from tests.faults.path import Tamper, relay
 from tests.faults.server import Answer, FaultyServer, hang, http, tls
 from tests.servers.bigquery import READER, WRITER, BigQueryServer
 from tests.servers.google_gateway import key_pair
@@ -102,6 +104,12 @@ def test_reading_is_not_verified_by_seeing_no_table(
     assert outcome.message == f"0 tables visible in demo.{empty}, and reading was not verified, EU"
     assert outcome.probe.facts["not_verified"] == [f"read: no table of demo.{empty} is visible"]
     assert "authorize.read" not in [step.name for step in outcome.probe.steps]
+
+
+def test_tables_that_are_all_partitioned_are_read_without_a_query(warehouse: Warehouse, dataset: str) -> None:
+    with FaultyServer(relay(warehouse.server.url, Tamper("GET", r"/tables\?", by_day))) as path:
+        outcome = warehouse.check(dataset, READER, endpoint=path.url)
+    assert (outcome.status, outcome.message) == ("ok", f"1 tables in demo.{dataset}, EU")
 
 
 def test_the_project_may_be_that_of_the_key(warehouse: Warehouse, dataset: str) -> None:

@@ -52,10 +52,10 @@ class BigQueryServer:
             self.table(name, table)
         return name
 
-    def table(self, dataset: str, name: str, description: str = "") -> None:
+    def table(self, dataset: str, name: str, description: str = "", **more: Any) -> None:
         schema = {"fields": [{"name": "id", "type": "INT64"}]}
         reference = _within(datasetId=dataset, tableId=name)
-        told = {"tableReference": reference, "schema": schema, "description": description}
+        told = {"tableReference": reference, "schema": schema, "description": description, **more}
         self._ask("POST", f"datasets/{dataset}/tables", told)
 
     def tables(self, dataset: str) -> set[str]:
