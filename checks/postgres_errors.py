@@ -50,16 +50,19 @@ _CLASSES = {
 _TEXTS = (
     (r"the database system is", "57P03"),
     (r"too many (clients|connections)|connection slots|\bSUPERUSER\b|pg_use_reserved_connections", "53300"),
+    (r"no more connections allowed|query_wait_timeout", "53300"),  # PgBouncer's, like two more below
     (r"\bCONNECT\b", "42501"),
-    (r'database ".*" does not exist', "3D000"),
+    (r'database ".*" does not exist|no such database', "3D000"),
     (r"database .* not currently accepting connections", CLOSED),
     (r"invalid database", TORN),
     (r"role .* is not permitted to log in", NO_LOGIN),
     (r"requires a valid client certificate", NO_CERTIFICATE),
     (r"alert (unknown ca|bad certificate|certificate \w+)", BAD_CERTIFICATE),
-    (r'password authentication failed|role ".*" does not exist', "28P01"),
+    (r'(password|SASL) authentication failed|role ".*" does not exist', "28P01"),
     (r"pg_hba\.conf", PG_HBA),
 )
+#: PgBouncer says all that it refuses with the SQLSTATE of a violated protocol.
+_OF_POOLER = "08P01"
 _ATTEMPT = re.compile(r"connection to server .*? failed: ", re.DOTALL)
 _FROM_SERVER = re.compile(r"^\w+:  ")  # a severity, in any language; libpq's own messages have none
 
@@ -67,6 +70,12 @@ _FROM_SERVER = re.compile(r"^\w+:  ")  # a severity, in any language; libpq's ow
 def cause_of(state: str) -> str:
     """Return the cause of an SQLSTATE, or of what a login is refused for."""
     return _CAUSES.get(state) or _CLASSES.get(state[:2]) or "operate.server_error"
+
+
+def meant(state: str, said: str) -> str:
+    """Return the SQLSTATE of a statement's error, that of its text ``said`` where a pooler tells no other."""
+    found = (code for pattern, code in _TEXTS if re.search(pattern, said))
+    return next(found, state) if state == _OF_POOLER else state
 
 
 def with_code(said: str, state: str) -> str:

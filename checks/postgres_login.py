@@ -67,6 +67,7 @@ class Login:
             if state is None:
                 return None
             said = getattr(error, "diag").message_primary  # noqa: B009 - the driver is not imported here
+            state = errors.meant(state, said)
             cause = self._cause_of(state)
             if cause == "authorize.denied":
                 wanted = _tablespace(said, str(self.role)) or (subject if state == _DENIED else None)
