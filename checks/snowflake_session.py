@@ -40,6 +40,9 @@ _CAUSES = {
     394300: "authenticate.rejected",
     394304: "authenticate.clock_skew",
 }
+#: Codes 39xxxx are all of logins; those that are not listed above are told apart by what they speak of.
+_OF_LOGIN = 39
+_NOT_ADMITTED = re.compile(r"\bMFA\b|multi-factor|network policy|not allowed to access", re.IGNORECASE)
 #: Faults of the network reach Python as text alone.
 _TEXTS = {
     "timed out": "timeout",
@@ -133,6 +136,8 @@ class Session:
 def _cause(error: Any, text: str) -> str | None:
     if error.errno in _CAUSES:
         return _CAUSES[error.errno]
+    if error.errno // 10_000 == _OF_LOGIN:
+        return "authenticate.not_admitted" if _NOT_ADMITTED.search(text) else "authenticate.rejected"
     for part, cause in _TEXTS.items():
         if part in text:
             return cause

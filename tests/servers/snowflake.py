@@ -21,7 +21,8 @@ FRONT = Path(__file__).with_name("snowflake_front.py")
 DATABASE, SCHEMA = "LAKE", "SHOP"
 
 _USERS = ("writer", "reader", "creator", "onlooker", "outsider", "outcast", "blind", "idler", "spectator",
-          "hoarder", "spender", "sluggard", "neighbour", "locked", "disabled", "abroad", "late")  # fmt: skip
+          "hoarder", "spender", "sluggard", "neighbour", "locked", "disabled", "abroad", "late", "unfactored",
+          "walled", "confused")  # fmt: skip
 PASSWORDS = {user: f"{user}-of-snowflake-test" for user in _USERS}
 TOKEN, EXPIRED_TOKEN = "a-token-of-the-reader", "yesterdays-token-of-the-reader"
 _NOT_HERE = "Object does not exist, or operation cannot be performed."
@@ -37,6 +38,9 @@ CONFIG = {
         "disabled": ("390101", "User access disabled. Contact your local system administrator."),
         "abroad": ("390422", "Incoming request with IP 127.0.0.1 is not allowed to access Snowflake."),
         "late": ("394304", "JWT token is invalid."),
+        "unfactored": ("394508", "Failed to authenticate: MFA authentication is required, but none is supported."),
+        "walled": ("395090", "Network policy is required."),
+        "confused": ("390195", "Incoming request does not contain a valid OAuth token type."),
     },
     "roles": ["LOADER", "PUBLIC"],
     "schemas": {DATABASE: [SCHEMA, "EMPTY"]},
