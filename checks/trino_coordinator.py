@@ -116,6 +116,10 @@ class Coordinator:
         """Tell whether Trino denied a statement."""
         return getattr(error, "error_name", None) == _REFUSAL
 
+    def lacks_comments(self, error: Exception) -> bool:
+        """Tell whether a catalog makes no table with a comment, as its connector has none."""
+        return self.is_of_statement(error) and "tables with table comment" in str(error)
+
     def asks_for_filter(self, error: Exception) -> bool:
         """Tell whether a table is only read with a filter on its partitions, as its catalog may be configured."""
         return self.is_of_statement(error) and "Filter required" in str(error)

@@ -92,6 +92,7 @@ _FURTHER = {
     "expires-soon": "credentials that end within 14 days",
     "connect-denied": "connecting to the database denied",
     "corrupt": "what is stored is damaged, or of another kind",
+    "no-comments": "catalog whose tables have no comments",
     "stale-view": "a view whose tables have changed",
     "wrong-issuer": "token of another issuer",
     "wrong-audience": "token for another service",

@@ -40,9 +40,9 @@ def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str |
     )  # fmt: skip
 
 
-def failing(name: str, kind: str = "USER_ERROR") -> Answer:
+def failing(name: str, message: str = "as the matrix wants it") -> Answer:
     """What Trino answers to a statement that failed."""
-    error = {"errorName": name, "errorType": kind, "errorCode": 1, "message": "as the matrix wants it"}
+    error = {"errorName": name, "errorType": "USER_ERROR", "errorCode": 1, "message": message}
     return Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": error})
 
 
@@ -179,6 +179,8 @@ CELLS = [
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(_MINE, _YOURS))), **_WRONG),
     cell("trino", "step-500", two_trino_tables(Tamper("POST", "/v1/statement", Answer(500), body=b"LIMIT 1", times=1)),
          "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}", twin=TWO_TRINO_TABLES),
+    cell("trino", "no-comments", through(TRINO, Tamper("POST", "/v1/statement", failing("NOT_SUPPORTED",
+         "This connector does not support creating tables with table comment"), body=b" COMMENT '")), **_LEFT),
     cell("trino", "no-object", through(TRINO, schema=None), **_NOT_GIVEN, remedy="set trino.catalog and trino.schema"),
     cell("trino", "leftover", old_trino_table(), **_LEFT),
     cell("trino", "leftover-kept", old_trino_table(Tamper("POST", "/v1/statement", failing("PERMISSION_DENIED"),
