@@ -23,10 +23,14 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 @dataclass(frozen=True)
 class Options:
-    """What a run was told. ``timeout``, ``wait`` and ``deadline`` are seconds, 0 for none; ``slow`` is milliseconds."""
+    """What a run was told. ``timeout``, ``wait`` and ``deadline`` are seconds, 0 for none; ``slow`` is milliseconds.
+
+    ``named_by`` says which option, variable or ini option names the file ``config``.
+    """
 
     environment: str
-    config: str | None
+    config: Path | None
+    named_by: str
     services: tuple[str, ...]
     timeout: float
     slow: float
@@ -82,9 +86,11 @@ def add(parser: pytest.Parser) -> None:
 def read(config: pytest.Config) -> Options:
     """Return the options of this run; raises pytest.UsageError with every mistake in them."""
     reader = _Reader(config)
+    file, named_by = path(config, "config")
     options = Options(
         environment=reader.environment(),
-        config=reader.text("config"),
+        config=file,
+        named_by=named_by,
         services=reader.services(),
         timeout=reader.number("timeout", 30, *TIMEOUT_RANGE),
         slow=reader.number("slow", 1000, 1, SLOWEST),
@@ -102,18 +108,28 @@ def read(config: pytest.Config) -> Options:
 
 def report_dir(config: pytest.Config) -> Path:
     """Return the folder of the report; conftest files need not have been loaded yet, nor options be correct."""
-    return config.invocation_params.dir / (_early(config, "report_dir") or "preflight-report")
+    return path(config, "report_dir")[0] or config.invocation_params.dir / "preflight-report"
 
 
 def termination_log(config: pytest.Config) -> Path | None:
     """Return the file that --floe-termination-log names, if it does, as early as ``report_dir``."""
-    path = _early(config, "termination_log")
-    return config.invocation_params.dir / path if path else None
+    return path(config, "termination_log")[0]
 
 
-def _early(config: pytest.Config, name: str) -> str:
-    given = getattr(config.known_args_namespace, f"floe_{name}") or os.environ.get(f"FLOE_{name.upper()}")
-    return str(given or config.getini(f"floe_{name}"))
+def path(config: pytest.Config, name: str) -> tuple[Path | None, str]:
+    """Return the path that an option, its variable or its ini twin gives, and which does; early, as ``report_dir``.
+
+    One of the ini file is relative to that, as all that pytest reads there, the others to the current folder.
+    """
+    here = config.invocation_params.dir
+    flag, variable, twin = f"--floe-{name.replace('_', '-')}", f"FLOE_{name.upper()}", f"floe_{name}"
+    if given := getattr(config.known_args_namespace, twin):
+        return here / given, flag
+    if given := os.environ.get(variable):
+        return here / given, variable
+    if given := config.getini(twin):
+        return (config.inipath.parent if config.inipath else here) / given, f"ini option {twin}"
+    return None, flag
 
 
 def only_preflight(config: pytest.Config) -> bool:
@@ -154,10 +170,6 @@ class _Reader:
 
     def _first(self, name: str) -> tuple[Any, str]:
         return next(((value, source) for value, source in self._layers(name) if value is not None), (None, ""))
-
-    def text(self, name: str) -> str | None:
-        value, _ = self._first(name)
-        return None if value is None else str(value)
 
     def environment(self) -> str:
         given = self.config.getoption("floe_env")

@@ -86,7 +86,7 @@ def select(given: Options, config: pytest.Config, local: dict[str, object] | Non
 
 
 def _file(given: Options, config: pytest.Config) -> Path | None:
-    return loading.find_file(given.config, config.rootpath, config.invocation_params.dir)
+    return loading.find_file(given.config, given.named_by, config.rootpath)
 
 
 def _chosen(given: Options, targets: tuple[Target, ...], *, may_have_own_checks: bool) -> tuple[Target, ...]:
@@ -143,16 +143,16 @@ def outline_of(given: Options, selection: Selection, context: Context, config: p
 
 def read_options(config: pytest.Config) -> Options:
     """Return the options after moving an earlier report aside; a mistake is reported as ``refuse`` does."""
-    folder = options.report_dir(config)
+    folder, (_, named_by) = options.report_dir(config), options.path(config, "report_dir")
     try:
         move_report_aside(config)
     except BlockingIOError as error:  # whose report it is must not be touched
-        said = f"--floe-report-dir: another run is writing its report to {folder}; name another folder, or wait for it"
+        said = f"{named_by}: another run is writing its report to {folder}; name another folder, or wait for it"
         termination.say(f"NOT READY  {said}\n", options.termination_log(config))
         raise pytest.UsageError(said) from error
     except OSError as error:
         reason = f"{error.strerror}: {folder}"
-        said = f"--floe-report-dir: can't be written ({reason}); name a writable folder"
+        said = f"{named_by}: can't be written ({reason}); name a writable folder"
         termination.say(f"NOT READY  {said}\n", options.termination_log(config))
         raise pytest.UsageError(said) from error
     try:

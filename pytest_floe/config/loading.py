@@ -41,17 +41,16 @@ class Configuration:
         return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()
 
 
-def find_file(given: str | None, rootdir: Path, invoked_from: Path) -> Path | None:
+def find_file(given: Path | None, named_by: str, rootdir: Path) -> Path | None:
     """Return the configuration file: as given, else floe.yaml in ``rootdir`` or the nearest folder above it.
 
-    Raises ConfigurationProblems if a file was given and is not there.
+    Raises ConfigurationProblems if a file was given, by what ``named_by`` says, and is not there.
     """
     if given:
-        path = invoked_from / given
-        if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, never raises
-            problem = Problem(str(path), "there is no such file", "correct --floe-config", "config_not_found")
-            raise ConfigurationProblems([problem], str(path))
-        return path
+        if not os.path.isfile(given):  # noqa: PTH113 - unlike Path.is_file, never raises
+            problem = Problem(str(given), "there is no such file", f"correct {named_by}", "config_not_found")
+            raise ConfigurationProblems([problem], str(given))
+        return given
     places = (folder / FILE_NAME for folder in (rootdir, *rootdir.parents))
     return next((path for path in places if os.path.isfile(path)), None)  # noqa: PTH113 - as above
 

@@ -175,6 +175,51 @@ def test_a_wrong_option_is_exit_4_with_a_report_that_fails(
     assert str(message.partition("; ")[2].partition(" (")[0]) in written["config"]["errors"][0]["remedy"]
 
 
+@pytest.fixture
+def below(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder below that of the ini file, and the current one."""
+    folder = pytester.mkdir("below")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_paths_in_the_ini_file_are_relative_to_it(pytester: pytest.Pytester, below: Path) -> None:
+    pytester.makeini(
+        "[pytest]\nfloe_config = conf/floe.yaml\nfloe_report_dir = out\nfloe_termination_log = termination.log\n"
+    )
+    pytester.makeconftest(KIND)
+    pytester.mkdir("conf").joinpath("floe.yaml").write_text(
+        "environments: {prod: {targets: [{service: lab, kind: lab}]}}"
+    )
+    result = run(pytester, "--floe-env=prod")
+    assert result.ret == 0, result.stderr.str()
+    assert (pytester.path / "out" / "preflight-report.json").exists()
+    assert (pytester.path / "termination.log").read_text().startswith("READY")
+    assert not list(below.iterdir())
+
+
+@pytest.mark.parametrize("named_by", ["--floe-config", "FLOE_CONFIG", "ini option floe_config"])
+def test_a_file_that_is_not_there_is_looked_for_and_told_by_what_names_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, below: Path, named_by: str
+) -> None:
+    arguments = ["--floe-config=no.yaml"] if named_by == "--floe-config" else []
+    if named_by == "FLOE_CONFIG":
+        monkeypatch.setenv("FLOE_CONFIG", "no.yaml")
+    pytester.makeini("[pytest]\nfloe_config = no.yaml\n")
+    result = run(pytester, "--floe-env=prod", *arguments)
+    folder = pytester.path if named_by.startswith("ini") else below
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"{folder / 'no.yaml'}: there is no such file; correct {named_by}" in result.stderr.str()
+
+
+def test_a_report_folder_that_can_not_be_is_told_by_what_names_it(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfloe_report_dir = taken\n")
+    (pytester.path / "taken").touch()
+    result = run(pytester, "--floe-env=local")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "ini option floe_report_dir: can't be written" in result.stderr.str()
+
+
 def test_all_wrong_options_are_said_at_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOE_STRICT", "perhaps")
     result = run(pytester, "--floe-env=prod", "--floe-timeout=x", "-o", "floe_wait=x")

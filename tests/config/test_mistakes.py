@@ -166,7 +166,7 @@ environments:
 def test_a_file_that_is_named_and_not_there(tmp_path: Path) -> None:
     for name in ("nowhere.yaml", "x" * 5000):
         with pytest.raises(ConfigurationProblems) as caught:
-            loading.find_file(name, tmp_path, tmp_path)
+            loading.find_file(tmp_path / name, "--floe-config", tmp_path)
         assert caught.value.problems[0].code == "config_not_found"
 
 
@@ -174,7 +174,7 @@ def test_the_file_is_looked_for_upward(tmp_path: Path) -> None:
     (tmp_path / "floe.yaml").touch()
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
-    assert loading.find_file(None, below, below) == tmp_path / "floe.yaml"
+    assert loading.find_file(None, "--floe-config", below) == tmp_path / "floe.yaml"
 
 
 def test_no_file_at_all_says_how_to_get_one() -> None:
