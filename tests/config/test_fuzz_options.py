@@ -30,6 +30,7 @@ class _Given:
         self._line = line
         self._ini = ini
         self.invocation_params = pytest.Config.InvocationParams(args=(), plugins=None, dir=Path.cwd())
+        self.inipath = Path.cwd() / "pytest.ini"
         self.known_args_namespace = mock.Mock(**{f"floe_{name}": line.get(name) for name in NAMES})
 
     def getoption(self, name: str) -> object:
