@@ -134,6 +134,15 @@ class Bucket(ABC):
         """Return what maps the SDK's errors of an operation to findings."""
 
 
+@dataclass
+class _Written:
+    """The canary object; ``unseen`` says that it was not there when it was read."""
+
+    key: str
+    body: bytes
+    unseen: bool = False
+
+
 def folder(prefix: str | None) -> str:
     """Return ``prefix`` as keys begin with it: no slash in front, one at the end, or nothing at all."""
     trimmed = (prefix or "").strip("/")
@@ -230,22 +239,35 @@ def retention(probe: Probe, bucket: Bucket) -> str | None:
 
 def _round_trip(probe: Probe, bucket: Bucket, prefix: str) -> None:
     # Two targets of one run may share a bucket: the random end keeps their canaries apart.
-    key = prefix + probe.canary_name(secrets.token_hex(4))
-    body = probe.signature.encode()
-    canary = probe.canary(bucket.url + key, lambda: remove(probe, bucket, key))
+    written = _Written(prefix + probe.canary_name(secrets.token_hex(4)), probe.signature.encode())
+    canary = probe.canary(bucket.url + written.key, lambda: _remove_written(probe, bucket, written))
     with probe.step("operate.write", bucket.explain("write")):
-        bucket.write(key, body, canary.made)
+        bucket.write(written.key, written.body, canary.made)
     with probe.step("operate.read", bucket.explain("read")):
-        _compare(probe, bucket, key, body)
+        _compare(probe, bucket, written)
     with probe.step("operate.delete", bucket.explain("delete")):
         canary.remove()
 
 
-def _compare(probe: Probe, bucket: Bucket, key: str, body: bytes) -> None:
-    found = bucket.read(key)
-    if found != body:
-        message = f"{len(body)} bytes were written, and {len(found)} other bytes were read back from {key}"
+def _compare(probe: Probe, bucket: Bucket, written: _Written) -> None:
+    try:
+        found = bucket.read(written.key)
+    except Exception as error:
+        said = bucket.explain("read")(error)
+        if said is None or said.cause != "operate.not_found":
+            raise
+        written.unseen = True
+        message = f"{written.key} was confirmed as written, and {said.message}"
+        raise Finding("operate.wrong_content", message[:300], bucket.url) from error
+    if found != written.body:
+        message = f"{len(written.body)} bytes were written, and {len(found)} other bytes were read from {written.key}"
         probe.fail("operate.wrong_content", message, bucket.url)
+
+
+def _remove_written(probe: Probe, bucket: Bucket, written: _Written) -> None:
+    remove(probe, bucket, written.key)
+    if written.unseen:  # the deletion may have found no more than reading did
+        raise Finding("operate.not_removed", "it could not be read, so look for it on every server behind this address")
 
 
 def remove(probe: Probe, bucket: Bucket, key: str) -> None:

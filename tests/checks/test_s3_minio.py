@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.checks.conftest import Outcome, RunCheck
-from tests.servers.minio import MinioServer
+from tests.faults.path import ask
+from tests.faults.server import FaultyServer, answering
+from tests.servers.minio import ROOT, MinioServer, natively
 from tests.servers.s3 import Keys
 
 
@@ -69,6 +74,21 @@ def test_credentials_that_are_not_accepted(run_check: RunCheck, minio: MinioServ
     outcome = check(run_check, minio, bucket, login.get(secret, keys))
 
     assert (outcome.status, outcome.cause) == ("error", "authenticate.rejected")
+
+
+def test_servers_behind_one_address_that_share_nothing(run_check: RunCheck, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(natively(tmp_path / name)) for name in ("one", "other")]
+        for server in servers:
+            server.client().create_bucket(Bucket="lake")
+        turns = itertools.cycle(servers)
+        balancer = stack.enter_context(FaultyServer(answering(lambda request: ask(next(turns).url, request))))
+        outcome = run_check("s3", bucket="lake", endpoint=balancer.url, region="us-east-1", **ROOT.settings)
+        stayed = [key for server in servers for key in server.everything_in("lake")]
+
+    assert (outcome.cause, outcome.step, outcome.subject) == ("operate.wrong_content", "operate.read", "s3://lake/")
+    assert "look for it on every server behind this address" in outcome.left[0]
+    assert all(f"s3://lake/{key}" in outcome.left[0] for key in stayed)
 
 
 def test_over_tls(run_check: RunCheck, minio_tls: MinioServer) -> None:

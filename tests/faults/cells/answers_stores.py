@@ -20,6 +20,12 @@ _CANARY = "floe-preflight-"
 _KILLED = "0badcafe"  # the run that left something
 _READ = {"s3": f"/wh/{_CANARY}", "gcs": "alt=media", "adls": f"/wh/{_CANARY}"}
 _GONE = {"s3": 204, "gcs": 204, "adls": 202}
+#: As another server answers that stands behind the same address, and does not share what is written.
+_UNSEEN = {
+    "s3": Answer(404, b"<Error><Code>NoSuchKey</Code><Message>there is no such key</Message></Error>"),
+    "gcs": Answer(404, b"No such object"),
+    "adls": Answer(404, b"", {"x-ms-error-code": "BlobNotFound"}),
+}
 _OTHERS = {
     **dict.fromkeys(("s3", "gcs"), Answer(200, b"what somebody else wrote")),
     "adls": swapped(b"pytest-floe canary", b"somebody's content"),
@@ -69,6 +75,9 @@ def _shared(kind: str) -> Iterator[Cell]:
     named = "container" if kind == "adls" else "bucket"
     yield cell(kind, "wrong-content", through(way, Tamper("GET", _READ[kind], _OTHERS[kind])), "operate.wrong_content",
                "operate.read", remedy="in front of ")  # fmt: skip
+    yield cell(kind, "wrong-content", through(way, Tamper("GET", _READ[kind], _UNSEEN[kind])), "operate.wrong_content",
+               "operate.read", at="written and not there", remedy="in front of ", says="was confirmed as written, and",
+               stays=True)  # fmt: skip
     # Purging asks again for what was just deleted; only adls has nothing more to ask for.
     deleted = Tamper("DELETE", _CANARY, Answer(_GONE[kind]), times=1 if kind == "adls" else 2)
     yield cell(kind, "not-removed", through(way, deleted), "operate.not_removed", "operate.delete",
