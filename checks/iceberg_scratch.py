@@ -10,6 +10,7 @@ from pytest_floe import Probe
 
 from .iceberg_catalog import SCHEMA, SIGNATURE, Catalog, Levels
 from .iceberg_refusals import Refusals
+from .leftovers import in_time
 from .rest import Json, RefusedError
 from .scratch_table import Explain
 
@@ -96,10 +97,10 @@ class Scratch:
     def _sweep(self) -> None:
         """Remove what crashed runs left; what belongs to someone else is left alone."""
         with self._probe.step("operate.sweep", self._refusals.of("NAMESPACE_LIST", "authorize.list_denied")):
-            for levels in list(self._catalog.namespaces(self._parent)):
-                if levels[-1].startswith(_PREFIX):
-                    with suppress(RefusedError):
-                        self._sweep_one(levels)
+            listed = list(self._catalog.namespaces(self._parent))
+            for levels in in_time(self._probe, [levels for levels in listed if levels[-1].startswith(_PREFIX)]):
+                with suppress(RefusedError):
+                    self._sweep_one(levels)
 
     def _sweep_one(self, levels: Levels) -> None:
         def remove() -> None:

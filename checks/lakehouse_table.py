@@ -10,7 +10,7 @@ from pytest_floe import Probe
 from .iceberg_catalog import SIGNATURE, Catalog, Levels
 from .iceberg_login import Login
 from .lakehouse_files import Files
-from .leftovers import sweeping
+from .leftovers import in_time, sweeping
 from .rest import Json, RefusedError
 from .scratch_table import Explain
 
@@ -70,7 +70,7 @@ class CanaryTable:
         missing = f"namespace {'.'.join(self.levels)}"
         explain = self._login.refusals.of("TABLE_LIST", "authorize.list_denied", missing)
         with self._probe.step("operate.sweep", explain):
-            for levels in list(self._swept_namespaces()):
+            for levels in in_time(self._probe, list(self._swept_namespaces())):
                 names = [name for name in self._login.catalog.tables(levels) if name.startswith(_PREFIX)]
                 with sweeping(self._probe):
                     self._sweep_namespace(levels, names)
@@ -83,7 +83,7 @@ class CanaryTable:
 
     def _sweep_namespace(self, levels: Levels, names: list[str]) -> None:
         catalog = self._login.catalog
-        for name in names:
+        for name in in_time(self._probe, names):
             table = catalog.load_table(levels, name)
             signature, where = str(table["properties"].get(SIGNATURE)), ".".join((*levels, name))
             drop, explain = partial(self._drop_whole, catalog, levels, name), self._dropping_table(table["location"])

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_floe import Finding, Plan, Probe
 
-from .leftovers import sweeping
+from .leftovers import in_time, sweeping
 
 T = TypeVar("T")
 Verb = Literal["list", "read", "write", "delete"]
@@ -288,9 +288,9 @@ def remove(probe: Probe, bucket: Bucket, key: str) -> None:
 
 def _sweep(probe: Probe, bucket: Bucket, prefix: str) -> None:
     with probe.step("operate.sweep"), sweeping(probe):
-        for entry in bucket.objects(prefix + _CANARY)[:_SWEEP_LIMIT]:
-            if entry.size <= _LARGEST_SIGNATURE:
-                _sweep_one(probe, bucket, entry.key)
+        found = [entry for entry in bucket.objects(prefix + _CANARY) if entry.size <= _LARGEST_SIGNATURE]
+        for entry in in_time(probe, found[:_SWEEP_LIMIT]):
+            _sweep_one(probe, bucket, entry.key)
 
 
 def _sweep_one(probe: Probe, bucket: Bucket, key: str) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_floe import canary
 from tests.checks.conftest import Outcome, RunCheck
-from tests.faults.path import ask
+from tests.faults.path import Tamper, ask, late, relay
 from tests.faults.server import FaultyServer, answering
 from tests.servers.minio import ROOT, MinioServer, natively
 from tests.servers.s3 import Keys
@@ -89,6 +90,22 @@ def test_servers_behind_one_address_that_share_nothing(run_check: RunCheck, tmp_
     assert (outcome.cause, outcome.step, outcome.subject) == ("operate.wrong_content", "operate.read", "s3://lake/")
     assert "look for it on every server behind this address" in outcome.left[0]
     assert all(f"s3://lake/{key}" in outcome.left[0] for key in stayed)
+
+
+def test_sweeping_leaves_time_for_the_check(run_check: RunCheck, minio: MinioServer) -> None:
+    bucket, count = minio.bucket("lake"), 20
+    for number in range(count):
+        key = f"floe-preflight-20250101t000000z-0badcafe-{number:x}"
+        minio.client().put_object(Bucket=bucket, Key=key, Body=canary.signature("0badcafe").encode())
+    with FaultyServer(relay(minio.url, Tamper("", "", late(0.1)))) as far:
+        where = {"bucket": bucket, "endpoint": far.url, "region": "us-east-1"}
+        outcome = run_check("s3", within=6.0, **where, **minio.principal("full", bucket).settings)
+
+    swept = len(outcome.probe.swept)
+    assert outcome.status == "ok"
+    assert 0 < swept < count
+    assert len(minio.everything_in(bucket)) == count - swept
+    assert outcome.probe.facts["sweep"] == f"not finished: {count - swept} left for the next run"
 
 
 def test_over_tls(run_check: RunCheck, minio_tls: MinioServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.faults.cell import Arrange, Cell, Scene
 from tests.faults.cells.protocol import PLAIN
 from tests.faults.edits import edited, swapped
 from tests.faults.lab import Lab
-from tests.faults.path import Tamper
+from tests.faults.path import Tamper, late
 from tests.faults.server import Answer
 from tests.faults.ways import WAYS, through, without_driver
 
@@ -45,6 +46,21 @@ def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str |
         step=step,
         **told,
     )
+
+
+def many_left(kind: str, *tampers: Tamper) -> Arrange:
+    """Return the arrangement of a bucket with more of such objects than there is time for."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        then = datetime.now(UTC) - timedelta(hours=2)
+        keys = ["wh/" + canary.name(_KILLED, f"{number:x}", then) for number in range(45)]
+        with through(WAYS[kind], *tampers)(lab) as scene:
+            for key in keys:
+                put(lab, kind, str(scene.settings.get("bucket") or scene.settings["container"]), key)
+            yield replace(scene, leftovers=lambda: set(scene.leftovers()) - set(keys))
+
+    return arrange
 
 
 def left(kind: str, *tampers: Tamper) -> Arrange:
@@ -85,6 +101,8 @@ def _shared(kind: str) -> Iterator[Cell]:
     yield cell(kind, "no-object", through(way, **{named: None}), "config.object_not_given", None, status="warning",
                remedy=f"set {named} (storage_bucket)")  # fmt: skip
     yield cell(kind, "leftover", left(kind), None, None, status="ok")
+    yield cell(kind, "leftover", many_left(kind, Tamper("", "", late(0.06))), None, None, status="ok", at="many",
+               deadline=8.0)  # fmt: skip
     yield cell(kind, "leftover-kept", left(kind, Tamper("DELETE", _KILLED, Answer(403))), "operate.not_removed", None,
                status="warning", at="operate.sweep", remedy="/wh/floe-preflight-", stays=True)  # fmt: skip
 
