@@ -40,6 +40,11 @@ class Catalog:
         self._root = self._base
         self._headers = headers
 
+    def bear(self, token: str | None) -> None:
+        """Send ``token`` from here on, if there is one."""
+        if token:
+            self._headers = {**self._headers, "Authorization": f"Bearer {token}"}
+
     def through(self, rest: Rest) -> Catalog:
         """Return the same catalog, spoken to through another client."""
         other = copy.copy(self)

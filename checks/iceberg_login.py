@@ -18,17 +18,26 @@ from .rest import Rest
 from .scratch_table import REMOVAL_SECONDS
 
 
-@dataclass(frozen=True)
+@dataclass
 class Login:
     """A ``catalog`` that lets us in. ``again`` opens it anew: a removal must work after the check's end, too.
 
-    ``token`` is the bearer token in use, if there is one.
+    ``token`` is the bearer token in use, if there is one, ``fetch`` gets another.
     """
 
     catalog: Catalog
     refusals: Refusals
     again: Callable[[], AbstractContextManager[Catalog]]
     token: str | None = field(repr=False)
+    fetch: Callable[[], str | None] = field(repr=False)
+
+    def await_needs(self, probe: Probe) -> None:
+        """Wait until the targets that the check needs have ended; the token may end meanwhile, so get another."""
+        waited = probe.waited
+        probe.await_needs()
+        if probe.waited > waited:
+            self.token = self.fetch()
+            self.catalog.bear(self.token)
 
 
 @contextmanager
@@ -38,18 +47,24 @@ def logged_in(settings: PolarisSettings, probe: Probe) -> Iterator[Login]:
     where = probe.address
     if settings.external_issuer:
         probe.reach_url(settings.external_issuer, settings.ca_file)
+    issuer = probe.address
     httpx = probe.driver("httpx", "polaris")
     with probe.step("start"):
         trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
         open_rest = partial(Rest, httpx, trust, urls=settings.urls)
         rest = open_rest(probe.remaining)
-    with closing(rest):
-        refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
+    refusals = Refusals(settings.place, settings.who, settings.realm, anonymous=settings.anonymous)
+
+    def fetch() -> str | None:
+        probe.address = issuer
         token = _token(settings, probe, rest, refusals)
-        bearer = {"Authorization": f"Bearer {token}"} if token else {}
-        catalog = Catalog(rest, settings.uri, {**settings.realm_header, **bearer})
         probe.address = where  # from here on it is not the issuer that is asked
-        yield Login(catalog, refusals, _reopening(open_rest, catalog), token)
+        return token
+
+    with closing(rest):
+        catalog, token = Catalog(rest, settings.uri, settings.realm_header), fetch()
+        catalog.bear(token)
+        yield Login(catalog, refusals, _reopening(open_rest, catalog), token, fetch)
 
 
 def _token(settings: PolarisSettings, probe: Probe, rest: Rest, refusals: Refusals) -> str | None:

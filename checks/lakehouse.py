@@ -74,7 +74,7 @@ def verify(settings: LakehouseSettings, probe: Probe) -> None:
             probe.warn("config.write_not_allowed", said, "write: true of the lakehouse")
             return
         files = lakehouse_files.logged_in(settings.of_storage, probe)
-        probe.await_needs()
+        login.await_needs(probe)
         if kept := files.retention():
             probe.warn("operate.retained", f"nothing was written: {kept}", object_storage.WAY_OUT)
             return

@@ -45,7 +45,7 @@ def verify(settings: PolarisSettings, probe: Probe) -> None:
             return
         done = _listed(settings, probe, login.catalog, login.refusals)
         if probe.write:
-            probe.await_needs()
+            login.await_needs(probe)
             Scratch(probe, login.catalog, login.again, settings.levels, login.refusals).verify()
             done += ", table created and dropped"
         probe.ok(done + _validity(probe))

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
-from pytest_floe import Plan, canary
+from pytest_floe import Plan, Probe, canary
+from pytest_floe.blocking import Needs
 from pytest_floe.registry import find
+from pytest_floe.report.models import Details, PreflightResult
 from pytest_floe.secrets import Scrubber
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
 from tests.faults.server import GARBAGE, Answer, FaultyServer, Move, hang, hear, http, reset, say, tls
+from tests.local.waiting import eventually
 from tests.servers.iceberg_rest import IcebergRest, run_iceberg_rest
 
+_UNAUTHORIZED = 401
 Check = Callable[..., Outcome]
 
 
@@ -104,6 +110,31 @@ def test_a_belated_table_is_swept_although_its_namespace_has_lost_its_signature(
         iceberg_rest.ask("DELETE", f"/namespaces/{namespace}{f'/tables/{name}' * bool(name)}")
     assert (outcome.status, outcome.probe.swept) == ("ok", [table])
     assert [identifier["name"] for identifier in remaining] == ["t"]
+
+
+def test_a_token_that_ends_while_the_check_waits_for_its_storage(tmp_path: Path):
+    verified: Future[PreflightResult] = Future()
+
+    def until_tokens_end() -> None:
+        bearer = {"Authorization": f"Bearer {catalog.token()}"}
+        assert eventually(lambda: httpx.get(f"{catalog.uri}/v1/config", headers=bearer).status_code == _UNAUTHORIZED)
+        details = Details(target="prod-storage-s3", kind="s3", name="s3")
+        verified.set_result(PreflightResult(service="storage", status="ok", message="", duration_ms=1, details=details))
+
+    with run_iceberg_rest(tmp_path, token_lifetime=4) as server:
+        catalog = IcebergRest(f"http://127.0.0.1:{server.port}")
+        needs = Needs(["prod-storage-s3"], lambda: [verified], until_tokens_end)
+        probe = Probe(endpoint="catalog", write=True, needs=needs)
+        check = find("polaris")
+        check.run(check.settings(**catalog.client(), write=True), probe)
+        assert (probe.clean_up(None), catalog.namespaces()) == ([], [])
+
+    assert probe.message == "0 namespaces, table created and dropped, token valid 4 s"
+    assert [step.name for step in probe.steps if step.name in ("wait", "authenticate")] == [
+        "authenticate",
+        "wait",
+        "authenticate",
+    ]
 
 
 # Who one is
