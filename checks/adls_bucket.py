@@ -119,7 +119,7 @@ class BlobContainer(Container):
 
     def objects(self, prefix: str) -> list[Entry]:
         """Return the first page."""
-        return [Entry(blob.name, blob.size or 0) for blob in self._page(prefix)]
+        return [Entry(blob.name, blob.size or 0, archived=blob.blob_tier == "Archive") for blob in self._page(prefix)]
 
     def retention(self) -> str | None:
         """Look at immutability policy and legal hold, if the principal may know them."""

@@ -23,6 +23,9 @@ _CANARY = "floe-preflight-"
 _PORTS = {"http": 80, "https": 443}
 _SWEEP_LIMIT = 50
 _LARGEST_SIGNATURE = 100
+_READ_LIMIT = 5
+#: What S3 and Azure answer for an object that has to be restored before it can be read.
+_ARCHIVED = frozenset({"InvalidObjectState", "BlobArchived"})
 WAY_OUT = "use a bucket that lets go of what is deleted, or set write: false"
 _BY_STATUS = {
     HTTPStatus.UNAUTHORIZED: "authenticate.rejected",
@@ -39,10 +42,11 @@ _DECLINED = frozenset({400, 403, 404, 405, 409, 501})
 
 @dataclass(frozen=True)
 class Entry:
-    """One listed object: its full key and its size in bytes."""
+    """One listed object: its full key and its size in bytes; ``archived`` if it may have to be restored first."""
 
     key: str
     size: int
+    archived: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,15 +224,32 @@ def verify(probe: Probe, bucket: Bucket, prefix: str) -> None:
 
 
 def _read_existing(probe: Probe, bucket: Bucket, listed: list[Entry], where: str) -> None:
-    entry = next((entry for entry in listed if entry.size), None)
-    if entry is None:
-        probe.fact(scope="read-only", not_verified=[f"read: there is no object under {where}"])
+    # A listing does not tell all that is archived, nor what of it was restored; the likeliest go first.
+    tried = sorted((entry for entry in listed if entry.size), key=lambda entry: entry.archived)[:_READ_LIMIT]
+    probe.fact(scope="read-only")
+    if not tried:
+        probe.fact(not_verified=[f"read: there is no object under {where}"])
         probe.ok(f"listed {where}; it holds no object that could be read")
         return
     with probe.step("operate.read", bucket.explain("read")):
-        bucket.read_byte(entry.key)
-    probe.fact(scope="read-only")
-    probe.ok(f"listed {where} and read from {entry.key}")
+        read = next((entry.key for entry in tried if _is_read(bucket, entry.key)), None)
+    if read is None:
+        probe.fact(not_verified=[f"read: what was tried of {where} is archived"])
+        probe.ok(f"listed {where}; what was tried of it is archived, and can't be read before it is restored")
+        return
+    probe.ok(f"listed {where} and read from {read}")
+
+
+def _is_read(bucket: Bucket, key: str) -> bool:
+    """Read from an object; False if that is archived."""
+    try:
+        bucket.read_byte(key)
+    except Exception as error:
+        refusal = bucket.refusal(error)
+        if refusal and refusal.code in _ARCHIVED:
+            return False
+        raise
+    return True
 
 
 def retention(probe: Probe, bucket: Bucket) -> str | None:
@@ -254,11 +275,11 @@ def _compare(probe: Probe, bucket: Bucket, written: _Written) -> None:
         found = bucket.read(written.key)
     except Exception as error:
         said = bucket.explain("read")(error)
-        if said is None or said.cause != "operate.not_found":
-            raise
-        written.unseen = True
-        message = f"{written.key} was confirmed as written, and {said.message}"
-        raise Finding("operate.wrong_content", message[:300], bucket.url) from error
+        if said and said.cause == "operate.not_found":
+            written.unseen = True
+            message = f"{written.key} was confirmed as written, and {said.message}"
+            raise Finding("operate.wrong_content", message[:300], bucket.url) from error
+        raise
     if found != written.body:
         message = f"{len(written.body)} bytes were written, and {len(found)} other bytes were read from {written.key}"
         probe.fail("operate.wrong_content", message, bucket.url)

@@ -36,6 +36,8 @@ CAUSES = {
 #: AWS names the action and object it refused: docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 _REFUSED = re.compile(r"not authorized to perform: (\S+) on resource: \"?([^\s\"]+)")
 
+#: Storage classes whose objects are restored before they are read.
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _NOT_LISTED = "s3:ListBucketVersions is not granted"
 _VERSIONS_UNKNOWN = f"whether versions are kept: {_NOT_LISTED}"
 
@@ -79,7 +81,10 @@ class S3Bucket(Bucket):
         if "Name" not in answer:
             raise Finding("operate.unexpected_response", "the answer to ListObjectsV2 names no bucket")
         self._compare_region(answer)
-        return [Entry(found["Key"], found["Size"]) for found in answer.get("Contents", ())]
+        return [
+            Entry(found["Key"], found["Size"], archived=found.get("StorageClass") in _ARCHIVES)
+            for found in answer.get("Contents", ())
+        ]
 
     def retention(self) -> str | None:
         """Look at versioning and at object lock's default, which would hold the canary."""

@@ -6,6 +6,7 @@ _SWEEP = "what ends a sweep is noted and never a fault of this run, so there is 
 _SAME_STEP = "what it lets through breaks the next statement, in the same step and with the same cause"
 _STILL_FOUND = "the next operand breaks on what is no answer, and the diagnosis finds the error that it stood for"
 _ABANDONED = "the runner abandons the check at the same deadline, with the same cause"
+_AFTERWARDS = "it speaks when the verdict stands already, to name what may stay: cells that say so tell it by that"
 
 EQUIVALENT: dict[str, str] = {
     "trino._sweep: step operate.sweep: swallowed": _SWEEP,
@@ -14,6 +15,8 @@ EQUIVALENT: dict[str, str] = {
     "object_storage._sweep: step operate.sweep: swallowed": _SWEEP,
     "duckdb_files.sweep: step operate.sweep_files: swallowed": _SWEEP,
     "rest.bounded: raise TimeoutError('the answer did not end in time'): assumed good": _ABANDONED,
+    "object_storage._remove_written: raise Finding('operate.not_removed', 'it could not be read, so look for it on"
+    " every server behind th: assumed good": _AFTERWARDS,
     "object_storage.Bucket.look: refusal is None: assumed good": _STILL_FOUND,
     "s3_bucket.S3Bucket._delete_versions: refusal is None: assumed good": _STILL_FOUND,
     "gcs_bucket.GcsBucket._delete: (refusal := _refusal(error)) is None: assumed good": _STILL_FOUND,

@@ -53,6 +53,10 @@ class Azurite:
     def put(self, container: str, key: str, body: str) -> None:
         self._service().get_blob_client(container, key).upload_blob(body)
 
+    def archive(self, container: str, key: str) -> None:
+        """Have a blob restored before it can be read again."""
+        self._service().get_blob_client(container, key).set_standard_blob_tier("Archive")
+
     def everything_in(self, container: str) -> list[str]:
         listed = (
             self._service().get_container_client(container).list_blobs(include=["deleted", "versions", "snapshots"])

@@ -103,6 +103,22 @@ def kept(lab: Lab) -> Iterator[Scene]:
         server.empty(str(scene.settings["container"]))
 
 
+def archived(*others: str) -> Arrange:
+    """Return the arrangement of a container to read, whose first blob is archived, and that has ``others``."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: Azurite = lab.server("azurite")
+        with logged_in(signed("rl"), data=True, write=False)(lab) as scene:
+            container = str(scene.settings["container"])
+            server.archive(container, f"{PREFIX}/part-0")
+            for name in others:
+                server.put(container, f"{PREFIX}/{name}", "data")
+            yield Scene(scene.settings)
+
+    return arrange
+
+
 @contextmanager
 def held(lab: Lab) -> Iterator[Scene]:
     """Look at a container under legal hold, which Azurite does not have, with the key of its account."""
@@ -262,6 +278,23 @@ CELLS = [
         step=None,
         remedy="use a bucket that lets go of what is deleted",
         says="under legal hold",
+    ),
+    *(
+        Cell(
+            **{**_REAL, "twin": READ},
+            fault="archived",
+            at=at,
+            arrange=arrange,
+            status="ok",
+            cause=None,
+            step=None,
+            remedy="",
+            says=says,
+        )
+        for at, arrange, says in (
+            ("first", archived("part-1"), f"read from {PREFIX}/part-1"),
+            ("all", archived(), "can't be read before it is restored"),
+        )
     ),
     Cell(
         **{**_REAL, "twin": KEY},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.lab import Lab
@@ -33,9 +34,47 @@ def behind(*tampers: Tamper, objects: tuple[str, ...] = OBJECTS, **changes: obje
     return arrange
 
 
+def holding(tampers: tuple[Tamper, ...] = (), **classes: str) -> Arrange:
+    """Return the arrangement of a bucket to read, with an object of each name in its storage class, behind a path."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: S3Server = lab.server("moto_s3")
+        with behind(*tampers, write=False)(lab) as scene:
+            bucket = scene.settings["bucket"]
+            for name, storage in classes.items():
+                server.client().put_object(Bucket=bucket, Key=f"{PREFIX}/{name}", Body=b"data", StorageClass=storage)
+            yield Scene(scene.settings)
+
+    return arrange
+
+
+#: As of an object that S3 itself moved to an archive: its class in a listing is INTELLIGENT_TIERING.
+_ARCHIVED = Answer(403, b"<Error><Code>InvalidObjectState</Code><Message>restore it first</Message></Error>")
 TWIN = Twin(kind="s3", name="a bucket behind a path", server="moto", arrange=behind())
 
+TWIN_TO_READ = Twin(kind="s3", name="a bucket to read", server="moto", arrange=holding(a="STANDARD"))
+
+
+def archived(at: str, arrange: Arrange, says: str, **more: Any) -> Cell:
+    told: dict[str, Any] = {"source": "emulator", "cause": None, "step": None, "remedy": "", "status": "ok", **more}
+    return Cell(
+        kind="s3", fault="archived", at=at, server="moto", twin=TWIN_TO_READ, arrange=arrange, says=says, **told
+    )
+
+
+_NOT_READ = "can't be read before it is restored"
+
 CELLS = [
+    archived("first", holding(a="GLACIER", b="STANDARD"), f"read from {PREFIX}/b"),
+    archived("all", holding(a="GLACIER", b="DEEP_ARCHIVE"), _NOT_READ),
+    archived(
+        "not listed",
+        holding((Tamper("GET", f"{PREFIX}/a", _ARCHIVED),), a="STANDARD", b="STANDARD"),
+        f"read from {PREFIX}/b",
+        source="path",
+    ),
+    archived("many", holding(**dict.fromkeys("abcdefg", "GLACIER"), h="STANDARD"), f"read from {PREFIX}/h"),
     Cell(
         kind="s3",
         fault="write-denied",
