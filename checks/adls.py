@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
@@ -71,6 +71,13 @@ class AdlsSettings(Settings):
         False, "Take it for removed when soft delete keeps the canary restorable for a while; else that is a warning."
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
+
+    @field_validator("container")
+    @classmethod
+    def _is_a_name(cls, container: str | None) -> str | None:
+        if container and {"/", "@"} & set(container):
+            raise ValueError("is no name of a container: write the name alone, without abfss://; folders go to prefix")
+        return container
 
     @model_validator(mode="after")
     def _says_which_account(self) -> Self:

@@ -25,9 +25,10 @@ _UNKNOWN = {
 _CAUSES = {
     **dict.fromkeys(
         ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation",
-         "KeyBasedAuthenticationNotPermitted", "PublicAccessNotPermitted"),
+         "PublicAccessNotPermitted"),
         "authenticate.rejected",
     ),
+    "KeyBasedAuthenticationNotPermitted": "authenticate.not_admitted",
     **dict.fromkeys(("ContainerBeingDeleted", "FilesystemBeingDeleted", "AccountIsDisabled", "ServerBusy"),
                     "operate.not_ready"),
     **dict.fromkeys(("BlobImmutableDueToPolicy", "ContainerImmutableDueToPolicy", "PathImmutableDueToPolicy"),
@@ -65,11 +66,15 @@ def explained(
     if lacking := _LACKING.get(refusal.code):
         causes[refusal.code] = "authorize.denied"
         grant = f"{lacking} to the {who}"
+    if refusal.code == "AuthorizationFailure":  # so it says both without the permission and behind the firewall
+        grant = f"{grant}, and admit this machine in the network rules of the storage account"
     if "failed to authenticate" in refusal.text:
         skewed = "date header" in refusal.text.lower()
         causes[refusal.code] = "authenticate.clock_skew" if skewed else "authenticate.rejected"
     rejected = causes.get(refusal.code) == "authenticate.rejected" or refusal.status == HTTPStatus.UNAUTHORIZED
     subject = who if rejected else url
+    if causes.get(refusal.code) == "authenticate.not_admitted":
+        subject = f"the {who} (allow shared key access there), or log in through Entra"
     return object_storage.finding(refusal, verb, causes=causes, grant=grant, subject=subject, asked=asked)
 
 

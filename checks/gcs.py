@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
@@ -49,6 +49,13 @@ class GcsSettings(Settings):
         False, "Take it for removed when soft delete keeps the canary restorable for a while; else that is a warning."
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
+
+    @field_validator("bucket")
+    @classmethod
+    def _is_a_name(cls, bucket: str | None) -> str | None:
+        if bucket and "/" in bucket:
+            raise ValueError("is no name of a bucket: write the name alone, without gs://; folders go to prefix")
+        return bucket
 
     @model_validator(mode="after")
     def _tokens_travel_encrypted(self) -> Self:
@@ -103,7 +110,14 @@ def verify(settings: GcsSettings, probe: Probe) -> None:
         message = "the service was reached and gave a token; no bucket was verified"
         probe.warn("config.object_not_given", message, "bucket (storage_bucket)")
         return
-    bucket = GcsBucket(client, settings.bucket, grant=settings.grant, who=settings.login, remaining=probe.remaining)
+    bucket = GcsBucket(
+        client,
+        settings.bucket,
+        grant=settings.grant,
+        scope=gcs_session.SCOPES[0],
+        who=settings.login,
+        remaining=probe.remaining,
+    )
     bucket.accepts_soft_delete = settings.accept_soft_delete
     object_storage.verify(probe, bucket, settings.folder)
     if settings.location:

@@ -16,11 +16,17 @@ from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 _CAUSES = {
     "authError": "authenticate.rejected",
+    "accountDisabled": "operate.exhausted",
+    "billingNotEnabled": "operate.exhausted",
     "rateLimitExceeded": "operate.not_ready",
     "userRateLimitExceeded": "operate.not_ready",
     "retentionPolicyNotMet": "operate.retained",
     "objectUnderActiveHold": "operate.retained",
 }
+
+_API_DISABLED = ("accessNotConfigured", "SERVICE_DISABLED")
+_BY_POLICY = "prohibited by organization's policy"
+_UNPAID = "no user project provided"
 
 _SOFT_DELETED_UNKNOWN = "whether soft delete keeps the canary: soft-deleted objects may not be listed"
 
@@ -28,16 +34,25 @@ _SOFT_DELETED_UNKNOWN = "whether soft delete keeps the canary: soft-deleted obje
 class GcsBucket(Bucket):
     """The bucket ``name`` through ``client``.
 
-    ``grant`` names the permission of a verb, ``who`` says whose credentials these are, ``remaining`` the seconds left.
+    ``grant`` names the permission of a verb, ``who`` says whose credentials these are and ``scope`` what they must be
+    for, ``remaining`` the seconds left.
     """
 
     def __init__(
-        self, client: Any, name: str, *, grant: Callable[[Verb], str], who: str, remaining: Callable[[], float]
+        self,
+        client: Any,
+        name: str,
+        *,
+        grant: Callable[[Verb], str],
+        scope: str,
+        who: str,
+        remaining: Callable[[], float],
     ) -> None:
         self.url = f"gs://{name}/"
         self._client = client
         self._bucket = client.bucket(name)
         self._grant = grant
+        self._scope = scope
         self._who = who
         self._remaining = remaining
 
@@ -101,9 +116,27 @@ class GcsBucket(Bucket):
         refusal = _refusal(error)
         if refusal is None:
             return None
-        rejected = refusal.status == HTTPStatus.UNAUTHORIZED
-        subject = self._who if rejected else self.url
+        if hindrance := self._hindrance(refusal):
+            causes, grant = {refusal.code: "authorize.denied"}, hindrance
+            return object_storage.finding(refusal, verb, causes=causes, grant=grant, subject=self.url)
+        subject = self._who if refusal.status == HTTPStatus.UNAUTHORIZED else self.url
+        if _CAUSES.get(refusal.code) == "operate.exhausted":
+            subject = f"billing of the project that has {self.url}"
         return object_storage.finding(refusal, verb, causes=_CAUSES, grant=self._grant(verb), subject=subject)
+
+    def _hindrance(self, refusal: Refusal) -> str | None:
+        """Return what is to be granted where it is no permission; None if it is one, or something else is wrong."""
+        if "insufficient authentication scopes" in refusal.text:
+            return f"the scope {self._scope} to {self._who}"
+        if refusal.code in _API_DISABLED:
+            enable = "gcloud services enable storage.googleapis.com"
+            return f"the use of the Cloud Storage API in the project of {self._who}: {enable}"
+        if _UNPAID in refusal.text:
+            end = f"gcloud storage buckets update {self.url} --no-requester-pays"
+            return f"requests without a project that pays for them: {end}"
+        if _BY_POLICY in refusal.text:
+            return f"what the organization's policy prohibits: access to {self.url} from here (VPC Service Controls)"
+        return None
 
     def _delete(self, key: str, **which: Any) -> None:
         try:
@@ -127,5 +160,6 @@ def _refusal(error: Exception) -> Refusal | None:
     code, errors = getattr(error, "code", None), getattr(error, "errors", None)
     if not isinstance(code, int) or errors is None:
         return None
-    reason = next((str(told.get("reason", "")) for told in errors if isinstance(told, dict)), "")
-    return Refusal(int(code), reason, str(getattr(error, "message", "")))
+    told: dict[str, Any] = next((one for one in errors if isinstance(one, dict)), {})
+    # The exception's own message begins with the address that was asked, which may be longer than all it says.
+    return Refusal(int(code), str(told.get("reason", "")), str(told.get("message") or getattr(error, "message", "")))

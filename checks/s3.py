@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from pytest_floe import Plan, Probe, Secret, Settings, Url, check, setting
 
@@ -15,6 +16,8 @@ from .plain_text import refuse_plain_text
 from .s3_bucket import S3Bucket
 
 _ACTIONS = {"list": "ListBucket", "read": "GetObject", "write": "PutObject", "delete": "DeleteObject"}
+#: A name, or the ARN of an access point, which stands for one.
+_NAME = re.compile(r"[\w.-]{1,255}|arn:[\w-]+:s3[\w-]*:[\w-]*:\d{12}:.+")
 
 
 class S3Settings(Settings):
@@ -49,6 +52,15 @@ class S3Settings(Settings):
     )
     write: bool = setting(True, "Write a canary object, read it back and delete it.")
 
+    @field_validator("bucket")
+    @classmethod
+    def _is_a_name(cls, bucket: str | None) -> str | None:
+        if bucket and not _NAME.fullmatch(bucket):
+            raise ValueError(
+                "is no name of a bucket: write the name alone, or an access point's ARN; folders go to prefix"
+            )
+        return bucket
+
     @model_validator(mode="after")
     def _keys_come_in_pairs(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
@@ -70,7 +82,9 @@ class S3Settings(Settings):
 
     @property
     def arn(self) -> str:
-        """Amazon resource name of the bucket."""
+        """Amazon resource name of the bucket, or of its access point."""
+        if self.bucket and self.bucket.startswith("arn:"):
+            return self.bucket
         region = self.region or ""
         partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
         return f"arn:{partition}:s3:::{self.bucket}"

@@ -31,9 +31,13 @@ CAUSES = {
     **dict.fromkeys(("SlowDown", "ServiceUnavailable", "Throttling", "XMinioServerNotInitialized"),
                     "operate.not_ready"),
     **dict.fromkeys(("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"), "operate.out_of_space"),
+    **dict.fromkeys(("KMS.NotFoundException", "kms:KeyNotFound"), "operate.not_found"),
+    **dict.fromkeys(("KMS.DisabledException", "KMS.InvalidStateException", "KMS.KMSInvalidStateException",
+                     "KMS.KeyUnavailableException"), "operate.not_ready"),
     "RequestTimeout": "timeout",
 }  # fmt: skip
 #: AWS names the action and object it refused: docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_DENIED_BY = re.compile(r"with an explicit deny(?: in (an? [\w -]+))?")
 _REFUSED = re.compile(r"not authorized to perform: (\S+) on resource: \"?([^\s\"]+)")
 
 #: Storage classes whose objects are restored before they are read.
@@ -174,10 +178,18 @@ class S3Bucket(Bucket):
             return self._wrong_region()
         named = _REFUSED.search(refusal.text)
         grant = f"{named[1]} on {named[2]}" if named else self._grant(verb)
+        if denied := _DENIED_BY.search(refusal.text):
+            policy = denied[1] or "a policy of the bucket or the account"
+            grant = f"{grant} (an explicit deny in {policy} forbids it: end that deny)"
         rejected = "authenticate.rejected" in (CAUSES.get(refusal.code), http_cause(refusal.status))
-        return object_storage.finding(
-            refusal, verb, causes=CAUSES, grant=grant, subject=self._who if rejected else self.url
-        )
+        subject = self._who if rejected else self._key if refusal.code.lower().startswith("kms") else self.url
+        return object_storage.finding(refusal, verb, causes=CAUSES, grant=grant, subject=subject)
+
+    @property
+    def _key(self) -> str:
+        """How a remedy calls the key that objects are encrypted with."""
+        given = self._put.get("SSEKMSKeyId")
+        return f"kms_key_id {given}" if given else f"the key that {self.url} encrypts with by default"
 
     def _delete_versions(self, key: str, versions: set[str]) -> list[Kept]:
         kept = []

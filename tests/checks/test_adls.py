@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 from pytest_floe.checks import adls
 
 from pytest_floe import canary
+from pytest_floe.registry import find
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
 from tests.faults.server import Answer, FaultyServer, hang, http
@@ -312,7 +314,7 @@ def test_another_service_is_not_taken_for_a_store(run_check: RunCheck, answer: A
     [
         (503, "ServerBusy", "operate.not_ready"),
         (409, "ContainerBeingDeleted", "operate.not_ready"),
-        (403, "KeyBasedAuthenticationNotPermitted", "authenticate.rejected"),
+        (403, "KeyBasedAuthenticationNotPermitted", "authenticate.not_admitted"),
         (403, "AuthorizationSourceIPMismatch", "authorize.denied"),
     ],
 )
@@ -523,3 +525,9 @@ def test_plain_text_on_this_machine_is_fine() -> None:
 def test_a_container_without_account_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="give account, endpoint or connection_string"):
         adls.AdlsSettings(container="lakefs")
+
+
+@pytest.mark.parametrize("name", ["abfss://lake@shop.dfs.core.windows.net/", "lake@shop"])
+def test_an_address_is_no_name_of_a_container(name: str) -> None:
+    with pytest.raises(ValidationError, match="write the name alone"):
+        find("adls").settings(container=name, account="shop")

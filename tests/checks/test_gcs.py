@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 import certifi
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from pydantic import ValidationError
 from pytest_floe.checks import gcs, gcs_session
 from pytest_floe.checks.gcs_bucket import GcsBucket
 
 from pytest_floe import Probe, canary
+from pytest_floe.registry import find
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.certificates import Certificates
 from tests.faults.server import Answer, FaultyServer, hang, http, tls
@@ -309,7 +311,9 @@ def test_noncurrent_generations_are_deleted() -> None:
     with FaultyServer(http(Answer(204), routes={"GET /storage/v1/b/lake/o": listings})) as server:
         settings = gcs.GcsSettings(bucket="lake", endpoint=server.url, anonymous=True)
         client = gcs_session.client(settings, Probe(endpoint="test"), AnonymousCredentials())
-        kept = GcsBucket(client, "lake", grant=settings.grant, who="", remaining=lambda: 5.0).purge("wh/canary")
+        kept = GcsBucket(client, "lake", grant=settings.grant, scope="", who="", remaining=lambda: 5.0).purge(
+            "wh/canary"
+        )
 
         deleted = [request.path for request in server.requests if request.method == "DELETE"]
     assert kept == []
@@ -395,3 +399,9 @@ def test_a_token_does_not_travel_in_plain_text(login: dict[str, str]) -> None:
 
     gcs.GcsSettings(bucket="lake", endpoint="http://localhost:4443", **login)
     gcs.GcsSettings(bucket="lake", endpoint="http://gcs:4443", anonymous=True)
+
+
+@pytest.mark.parametrize("name", ["gs://lake", "lake/raw"])
+def test_an_address_is_no_name_of_a_bucket(name: str) -> None:
+    with pytest.raises(ValidationError, match="write the name alone"):
+        find("gcs").settings(bucket=name)

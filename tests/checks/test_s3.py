@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 from pytest_floe.checks import s3
 
 from pytest_floe import canary
+from pytest_floe.registry import find
 from tests.checks.conftest import Outcome, RunCheck
 from tests.faults.server import Answer, FaultyServer, hang, http
 from tests.servers.moto_s3 import LosesAnswers
@@ -551,3 +553,14 @@ def s3_error(status: int, code: str, message: str, more: str = "") -> Answer:
 
 def routes(listing: Answer) -> dict[str, Answer]:
     return {"GET /lake": listing}
+
+
+@pytest.mark.parametrize("name", ["s3://lake", "lake/raw", "arn:aws:s3:::lake"])
+def test_an_address_is_no_name_of_a_bucket(name: str) -> None:
+    with pytest.raises(ValidationError, match="write the name alone"):
+        find("s3").settings(bucket=name)
+
+
+def test_an_access_point_stands_for_a_bucket() -> None:
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/floe"
+    assert "s3:ListBucket on " + arn in find("s3").plan(find("s3").settings(bucket=arn)).needs

@@ -118,6 +118,7 @@ _FURTHER = {
     "stopping": "server shutting down",
     "locked": "locked by another",
     "killed": "ended by an administrator in the middle",
+    "no-key": "key of the encryption missing or not in use",
     "archived": "what is there is archived",
     "no-object": "the target names no bucket, schema or database",
     "step-403": "HTTP 403 at a later step",

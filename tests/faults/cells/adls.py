@@ -103,6 +103,24 @@ def kept(lab: Lab) -> Iterator[Scene]:
         server.empty(str(scene.settings["container"]))
 
 
+def refused(login: Login, code: str) -> Arrange:
+    """Return the arrangement of an account that refuses all that it is asked, as Azurite never does."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        server: Azurite = lab.server("azurite")
+        with logged_in(login)(lab) as scene:
+            account = urlsplit(server.url)
+            refusal = Tamper("", "", Answer(403, b"", {"x-ms-error-code": code}))
+            origin = f"{account.scheme}://{account.netloc}"
+            with FaultyServer(relay(origin, refusal, ca_file=server.ca_file)) as path:
+                yield replace(
+                    scene, settings={**scene.settings, "endpoint": f"{path.url}{account.path}", "ca_file": None}
+                )
+
+    return arrange
+
+
 def archived(*others: str) -> Arrange:
     """Return the arrangement of a container to read, whose first blob is archived, and that has ``others``."""
 
@@ -266,6 +284,24 @@ CELLS = [
         cause="authorize.denied",
         step="operate.write",
         remedy=f"grant containers and objects (srt=co) to the {_BY_SIGNATURE}",
+    ),
+    Cell(
+        **{**_REAL, "twin": KEY, "source": "path"},
+        fault="not-admitted",
+        at="shared key",
+        arrange=refused(with_key(), "KeyBasedAuthenticationNotPermitted"),
+        cause="authenticate.not_admitted",
+        step="authorize.list",
+        remedy=f"admit the {_BY_KEY} (allow shared key access there), or log in through Entra",
+    ),
+    Cell(
+        **{**_REAL, "source": "path"},
+        fault="list-denied",
+        at="firewall",
+        arrange=refused(signed(), "AuthorizationFailure"),
+        cause="authorize.list_denied",
+        step="authorize.list",
+        remedy="and admit this machine in the network rules of the storage account",
     ),
     # What is there
     Cell(

@@ -84,6 +84,19 @@ def revoked(lab: Lab) -> Iterator[Scene]:
         yield told
 
 
+def hindered(status: int, reason: str, text: str) -> Arrange:
+    """Return the arrangement of an account that has all permissions, and whose listing something else hinders."""
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        gcs: GcsServer = lab.server("gcs_server")
+        with account(*WORKLOAD)(lab) as told:
+            gcs.gateway.accounts[told.names["email"]].refused[LIST] = (status, reason, text)
+            yield told
+
+    return arrange
+
+
 class _Clock:
     """``google.auth._helpers`` with another time, for the client alone: the issuer runs in this process, too."""
 
@@ -155,6 +168,26 @@ CELLS = [
          f"grant {GET} on gs://{{bucket}}/{PREFIX}/", twin=TWIN_TO_READ, at="of what is there"),
     lacking("write", CREATE, "operate.write"),
     lacking("delete", DELETE, "operate.delete", stays=True),
+    # What hinders all who may.
+    *(
+        cell(fault, hindered(*refused), cause, "authorize.list", remedy, at=at)
+        for fault, at, refused, cause, remedy in [
+            ("service-denied", "organization's policy",
+             (403, "vpcServiceControls", "Request is prohibited by organization's policy. vpcServiceControls"),
+             "authorize.denied", "grant what the organization's policy prohibits: access to gs://{bucket}/"),
+            ("service-denied", "API not enabled",
+             (403, "accessNotConfigured", "Cloud Storage JSON API has not been used in project 1 before"),
+             "authorize.denied", "gcloud services enable storage.googleapis.com"),
+            ("scope-denied", "", (403, "insufficientPermissions", "Request had insufficient authentication scopes."),
+             "authorize.denied", "grant the scope https://www.googleapis.com/auth/devstorage.read_write to "),
+            ("service-denied", "requester pays",
+             (400, "required", "Bucket is a requester pays bucket but no user project provided."),
+             "authorize.denied", "gcloud storage buckets update gs://{bucket}/ --no-requester-pays"),
+            ("no-credits", "billing",
+             (403, "accountDisabled", "The billing account for the owning project is disabled in state absent"),
+             "operate.exhausted", "billing of the project that has gs://{bucket}/"),
+        ]
+    ),
     # What is there.
     cell("no-bucket", account(*WORKLOAD, bucket="nobody-made-this"), "operate.not_found", "authorize.list",
          "gs://nobody-made-this/"),

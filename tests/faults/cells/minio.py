@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -182,6 +183,27 @@ def in_another_region(lab: Lab) -> Iterator[Scene]:
 
 
 @contextmanager
+def without_the_key(lab: Lab) -> Iterator[Scene]:
+    """A server that encrypts with another key than the configured one."""
+    key = base64.b64encode(bytes(32)).decode()
+    with own(lab, MINIO_KMS_SECRET_KEY=f"of-the-server:{key}") as (told, _):
+        yield replace(told, settings={**told.settings, "encryption": "aws:kms", "kms_key_id": "of-nobody"})
+
+
+def as_amazon(code: str, text: str, status: int = 400) -> Arrange:
+    """Return the arrangement of a bucket whose every object that is to be written is refused in Amazon's words."""
+    body = f"<Error><Code>{code}</Code><Message>{text}</Message></Error>".encode()
+
+    @contextmanager
+    def arrange(lab: Lab) -> Iterator[Scene]:
+        refused = Tamper("PUT", "/wh/", Answer(status, body, {"content-type": "application/xml"}))
+        with as_principal("full")(lab) as told, FaultyServer(relay(lab.server("minio").url, refused)) as path:
+            yield replace(told, settings={**told.settings, "endpoint": path.url})
+
+    return arrange
+
+
+@contextmanager
 def frozen(lab: Lab) -> Iterator[Scene]:
     """The kernel still takes connections for a server that does nothing any more."""
     with own(lab) as (told, pid):
@@ -264,6 +286,10 @@ def lacking(verb: str, action: str, step: str, principal: str, **more: Any) -> C
     return cell(f"{verb}-denied", as_principal(principal), f"authorize.{verb}_denied", step, remedy, **more)
 
 
+_NOT_AUTHORIZED = (
+    "User: arn:aws:iam::1:user/floe is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::lake/wh/x"
+)
+
 CELLS = [
     # Who one is.
     cell("wrong-user", as_principal("full", access_key_id="nobody-knows-this"), "authenticate.rejected",
@@ -297,6 +323,26 @@ CELLS = [
     cell("no-bucket", set_up(missing), "operate.not_found", "authorize.list", "s3://{bucket}/"),
     cell("region", in_another_region, "operate.wrong_region", "authorize.list", f"set region: {_ELSEWHERE}"),
     cell("no-object", as_principal("full", bucket=None), "config.object_not_given", None, "bucket", status="warning"),
+    # With what it encrypts.
+    cell("no-key", without_the_key, "operate.not_found", "operate.write", "correct its name: kms_key_id of-nobody"),
+    *(
+        cell("no-key", as_amazon(code, said), cause, "operate.write",
+             "the key that s3://{bucket}/ encrypts with by default", source="path", at=at)
+        for at, code, said, cause in [
+            ("of Amazon", "KMS.NotFoundException", "Invalid keyId 'abc'", "operate.not_found"),
+            ("disabled", "KMS.DisabledException", "arn:aws:kms:::key/abc is disabled.", "operate.not_ready"),
+            ("pending deletion", "KMS.KMSInvalidStateException", "key/abc is pending deletion.", "operate.not_ready"),
+        ]
+    ),
+    *(
+        cell("write-denied", as_amazon("AccessDenied", f"{_NOT_AUTHORIZED} with an explicit deny{where}", status=403),
+             "authorize.write_denied", "operate.write", f"s3:PutObject on arn:aws:s3:::lake/wh/x (an explicit deny in "
+             f"{policy} forbids it: end that deny)", source="path", at=at)
+        for at, where, policy in [
+            ("explicit deny", " in a resource-based policy", "a resource-based policy"),
+            ("explicit deny of no policy", "", "a policy of the bucket or the account"),
+        ]
+    ),
     # How it is.
     cell("no-space", set_up(full), "operate.out_of_space", "operate.write", "s3://{bucket}/"),
     cell("retained", set_up(locked, ObjectLockEnabledForBucket=True), "operate.retained", None,
