@@ -125,6 +125,11 @@ def identify(items: list[pytest.Item], context: Context) -> list[Identity]:
     return list(own.values())[built_in:]
 
 
+def is_marked(item: pytest.Item) -> bool:
+    """Tell whether an item is a test that somebody marked as a check."""
+    return IDENTITY in item.stash and not isinstance(item.parent, PreflightModule)
+
+
 def target_of(item: pytest.Item) -> Target:
     """Return the target that an item of PreflightModule verifies."""
     return cast("Target", cast("pytest.Function", item).callspec.params["target"])

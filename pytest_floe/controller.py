@@ -85,7 +85,7 @@ class Controller:
             raise pytest.UsageError(str(error)) from error
         self._cleanup.callback(shutil.rmtree, context.run_dir, ignore_errors=True)
         self.config.pluginmanager.register(Collecting(context), "floe-collecting")
-        self.config.pluginmanager.register(Listing(context), "floe-listing")
+        self.config.pluginmanager.register(listing.Listing(context), "floe-listing")
 
     def _begin(self) -> None:
         if problems := startup.refused_options(self.config):
@@ -132,7 +132,10 @@ class Controller:
             return []
         outline = self.gathering.outline
         source, count = outline.config.path or "built in", len(outline.expected)
-        return [f"preflight: {self.options.environment}, {count} targets, {source}, run {self.context.run_id}"]
+        what = f"{count} target{'' if count == 1 else 's'}"
+        if options.may_have_own_checks(self.config):
+            what += " and the marked tests"
+        return [f"preflight: {self.options.environment}, {what}, {source}, run {self.context.run_id}"]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -281,16 +284,6 @@ class Controller:
 
     def _verdict(self) -> str:
         return terminal.verdict(self.report) if self.report else ""
-
-
-class Listing:
-    """Registered in place of Execution by --collect-only: says what there is, and touches nothing."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-
-    def pytest_report_collectionfinish(self) -> list[str]:
-        return ["", *listing.origins(self.context.targets)]
 
 
 def _flattened(result: PreflightResult) -> list[tuple[str, str]]:

@@ -137,6 +137,11 @@ def only_preflight(config: pytest.Config) -> bool:
     return config.args_source is not pytest.Config.ArgsSource.ARGS
 
 
+def may_have_own_checks(config: pytest.Config) -> bool:
+    """Tell whether marked tests may be collected beside the targets; how many is not known before."""
+    return bool(config.getini("floe_checks")) or not only_preflight(config)
+
+
 def only_lists(given: argparse.Namespace) -> bool:
     """Tell whether pytest was told to show something instead of running tests."""
     return any(getattr(given, name, False) for name in _LISTINGS)

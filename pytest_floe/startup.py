@@ -79,7 +79,7 @@ def select(given: Options, config: pytest.Config, local: dict[str, object] | Non
     else:
         configuration = loading.load(_file(given, config), given.environment, os.environ)
     # Which services marked tests are of is known when they are collected; what finds none then fails the report.
-    own = bool(config.getini("floe_checks")) or not options.only_preflight(config)
+    own = options.may_have_own_checks(config)
     chosen = _chosen(given, configuration.targets, may_have_own_checks=own)
     left_out = tuple(target for target in configuration.targets if target not in chosen)
     return Selection(configuration, chosen, left_out)

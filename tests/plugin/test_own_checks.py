@@ -447,3 +447,45 @@ def test_leftovers_that_stay_are_one_warning_by_name(kafka):
     assert "(12 in all): PermissionError: topics stay" in topic.message
     first, *_, last = topic.remediation.removeprefix("remove by hand: ").split(", ")
     assert (first, last) == ("topic floe-preflight-20200101t000000z-00c0ffee-2", "and 2 more")
+
+
+def test_the_plan_lists_them_too(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            raise AssertionError("the plan ran it")
+
+        @pytest.mark.preflight("queue")
+        def test_queue():
+            pass
+    """)
+    done = lab.run_apart("--floe-plan", "-n2", "--floe-check=lab,kafka")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, *rest = done.stdout.rstrip().splitlines()
+    assert first == "prod-lab-a  lab lab  lab:ok"
+    assert [" ".join(line.split()) for line in rest] == [
+        "creates and removes nothing",
+        "prod-kafka-topic kafka own/test_kafka.py::test_topic",
+        "own check what it touches is not known",
+    ]
+    assert not (lab.path / "preflight-report").exists()
+
+
+def test_a_plan_without_what_can_not_be_collected_is_not_taken_for_whole(kafka):
+    lab = kafka("import no_such_module_here")
+    done = lab.run_apart("--floe-plan")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "prod-lab-a  lab lab  lab:ok" in done.stdout
+    assert "own/test_kafka.py  could not be collected: ModuleNotFoundError" in done.stdout
+
+
+def test_the_header_says_that_there_are_some(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            pass
+    """)
+
+    lab.run().stdout.fnmatch_lines(["preflight: prod, 1 target and the marked tests, *", "preflight prod  2 targets"])
