@@ -127,7 +127,8 @@ class Account:
             results[expected[-1].id] = self._doubt(judge)
         missed = [*self.outline.scope.not_verified, *left_out]
         scope = self.outline.scope.model_copy(update={"not_verified": missed})
-        outline = self.outline.model_copy(update={"expected": expected, "scope": scope})
+        services = [*self.outline.left_out, *(one.service for one in self.own.values() if one not in own)]
+        outline = self.outline.model_copy(update={"expected": expected, "scope": scope, "left_out": services})
         return outline.report(results, reason, judge, end)
 
     def report_as_left(self, judge: Judge) -> PreflightReport:

@@ -138,6 +138,7 @@ def outline_of(given: Options, selection: Selection, context: Context, config: p
         config=models.Configuration(path=str(path) if path else None, sha256=selection.configuration.sha256),
         run=this_run(context.run_id, _arguments(config, context.scrubber), config.rootpath),
         slow_ms=given.slow,
+        left_out=list(dict.fromkeys(target.service for target in selection.left_out)),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pytest_floe import __version__
+from pytest_floe.config.problems import nearest
 from pytest_floe.report.models import Configuration, PreflightReport, PreflightResult, Run, Scope, overall_status
 from pytest_floe.verdict import Identity, Judge, reconcile
 
@@ -22,7 +23,10 @@ NOTHING = Identity("none", "preflight", "none", "none")
 
 
 class Outline(BaseModel):
-    """All of a report that is known before any check runs; plain enough to be sent to another process."""
+    """All of a report that is known before any check runs; plain enough to be sent to another process.
+
+    ``left_out`` holds the services that --floe-check left out.
+    """
 
     environment: str | None
     expected: list[Identity]
@@ -31,6 +35,7 @@ class Outline(BaseModel):
     run: Run
     slow_ms: float = 1000.0
     given_up: str = ""
+    left_out: list[str] = []
 
     def report(
         self, results: Mapping[str, PreflightResult], reason: str, judge: Judge, end: datetime | None = None
@@ -40,10 +45,10 @@ class Outline(BaseModel):
         ``end`` is when the run ended; now, if not given.
         """
         checks = reconcile(self.expected, results, judge, reason)
-        if not self.expected and not self.config.errors:
-            checks = [self._nothing(judge)]
         unknown = [] if self.config.errors else self._asked_for_in_vain(judge)
         checks += unknown
+        if not checks and not self.config.errors:
+            checks = [self._nothing(judge)]
         expected = [*(identity.id for identity in self.expected), *(check.details.target for check in unknown)]
         end = end or now()
         status = overall_status(expected, checks, strict=self.scope.strict)
@@ -61,15 +66,15 @@ class Outline(BaseModel):
         )
 
     def _asked_for_in_vain(self, judge: Judge) -> list[PreflightResult]:
-        """Return a finding for each service of --floe-check that no check belongs to, beside others that have some."""
-        known = {identity.service for identity in self.expected}
+        """Return a finding for each service of --floe-check that no check belongs to, where there are any checks."""
+        known = {*(identity.service for identity in self.expected), *self.left_out}
         missing = [service for service in self.scope.narrowed_to if known and service not in known]
         return [
             judge.incomplete(
                 Identity(f"{self.environment}-{service}-none", service, "none", "none"),
                 "incomplete.no_targets",
                 f"--floe-check={service} was asked for, and no check of this environment belongs to it",
-                f"declare {service}, or correct --floe-check; there are: {', '.join(sorted(known))}",
+                f"{service}, or correct --floe-check; {nearest(service, known)}",
             )
             for service in missing
         ]

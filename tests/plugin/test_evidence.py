@@ -206,6 +206,7 @@ def test_two_runs_in_one_folder_are_never_green(lab):
     assert first.returncode == 1
     assert lab.checks()["a"].status == "ok"
     assert lab.checks()["evidence"].cause == "incomplete.evidence_damaged"
+    assert lab.checks()["evidence"].remediation == "run again: pytest --floe-env=prod"
 
 
 def test_a_killed_worker_and_its_canary_are_on_record(lab):

@@ -261,10 +261,17 @@ def test_deselected_ones_are_missing_and_narrowed_ones_left_out(kafka):
 
 
 def test_a_service_that_nobody_checks_is_not_green(kafka):
-    lab = kafka("")
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        def test_topic():
+            pass
+    """)
 
     assert lab.run("--floe-check=kafak").ret == 1
     assert lab.report()["overall_status"] == "fail"
+    assert lab.checks()["none"].remediation.endswith("kafak, or correct --floe-check; did you mean 'kafka'?")
+    assert lab.run("--floe-check=unlike").ret == 1
+    assert lab.checks()["none"].remediation.endswith("use one of: kafka, lab")
 
 
 def test_what_cannot_be_collected_is_named(kafka):
@@ -387,7 +394,7 @@ def test_a_service_asked_for_in_vain_beside_a_good_one_is_not_passed_over(kafka)
     assert lab.report()["expected"] == ["prod-lab-a", "prod-kafak-none"]
     missing = lab.checks()["none"]
     assert (missing.cause, missing.details["target"]) == ("incomplete.no_targets", "prod-kafak-none")
-    assert "there are: lab" in missing.remediation
+    assert missing.remediation.endswith("kafak, or correct --floe-check; did you mean 'kafka'?")
 
 
 def test_one_that_hangs_in_a_step_of_its_own_is_a_matter_of_the_service(kafka):
