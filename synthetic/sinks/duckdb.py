@@ -13,7 +13,7 @@ from ..errors import TargetError  # noqa: TID252 - the folder is installed under
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
 from ..stopping import finished_first  # noqa: TID252 - the folder is installed under another name
-from .places import FULL, FULL_REMEDY, explained
+from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,5 +107,12 @@ def _refusals(path: str | Path) -> Iterator[None]:
         with finished_first():
             yield
     except duckdb.Error as error:
-        said = FULL_REMEDY if any(os.strerror(number) in str(error) for number in FULL) else f"DuckDB refuses: {error}"
-        raise TargetError(f"{path}: {said}. Whole batches already written are kept") from error
+        raise TargetError(f"{path}: {_sentence(str(error))}. Whole batches already written are kept") from error
+
+
+def _sentence(said: str) -> str:
+    """DuckDB passes on the operating system's words, not its numbers."""
+    for numbers, remedy in ((FULL, FULL_REMEDY), (FORBIDDEN, FORBIDDEN_REMEDY)):
+        if any(os.strerror(number) in said for number in numbers):
+            return remedy
+    return f"DuckDB refuses: {said}"

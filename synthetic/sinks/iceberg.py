@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,11 +16,13 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.utils.config import Config
 
-from ..errors import TargetError  # noqa: TID252 - the folder is installed under another name
+from ..errors import SyntheticError, TargetError  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
+from .places import FULL_REMEDY, explained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -40,9 +43,10 @@ _FIRST_WAIT = 0.02
 
 def local_catalog(folder: Path) -> Catalog:
     """A catalog in a SQLite file, with its tables beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder.absolute()
-    return load_catalog("local", type="sql", uri=f"sqlite:///{place}/catalog.sqlite", warehouse=f"file://{place}")
+    with _refusals(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder.absolute()
+        return load_catalog("local", type="sql", uri=f"sqlite:///{place}/catalog.sqlite", warehouse=f"file://{place}")
 
 
 def named_catalog(name: str) -> Catalog:
@@ -77,12 +81,14 @@ class IcebergSink:
 
     def require(self, provenance: Provenance) -> None:
         """Raise TargetError unless every table has no batches yet, or was made with these settings."""
+        with _refusals(self._target):
+            for table in self._existing():
+                self._is_described(table, provenance)
+
+    def _existing(self) -> Iterator[Table]:
         for name in TABLES:
-            try:
-                table = self._catalog.load_table(f"{self._namespace}.{name}")
-            except (NoSuchTableError, NoSuchNamespaceError):
-                continue
-            self._is_described(table, provenance)
+            with suppress(NoSuchTableError, NoSuchNamespaceError):
+                yield self._catalog.load_table(f"{self._namespace}.{name}")
 
     def append(self, batch: Batch) -> bool:
         """Add a batch; False if every table has it. Raises TargetError if the others were made with other settings."""
@@ -90,14 +96,16 @@ class IcebergSink:
 
     def add(self, batch: Batch) -> tuple[str, ...]:
         """As `append`; the tables that did not have the batch."""
-        if not self._tables:
-            self.require(batch.provenance)
-            self._catalog.create_namespace_if_not_exists(self._namespace)
-            self._tables = {
-                name: self._catalog.create_table_if_not_exists(f"{self._namespace}.{name}", SCHEMAS[name])
-                for name in TABLES
-            }
-        return tuple(name for name in TABLES if self._append(self._tables[name], getattr(batch, name), batch))
+        with _refusals(self._target):
+            if not self._tables:
+                self.require(batch.provenance)
+                self._tables = self._made()
+            return tuple(name for name in TABLES if self._append(self._tables[name], getattr(batch, name), batch))
+
+    def _made(self) -> dict[str, Table]:
+        self._catalog.create_namespace_if_not_exists(self._namespace)
+        identifiers = {name: f"{self._namespace}.{name}" for name in TABLES}
+        return {name: self._catalog.create_table_if_not_exists(at, SCHEMAS[name]) for name, at in identifiers.items()}
 
     def _append(self, table: Table, rows: pa.Table, batch: Batch) -> bool:
         """Append unless it has been done, which is looked up again before every attempt.
@@ -136,6 +144,20 @@ class IcebergSink:
         if named or (table.snapshots() and table.scan(limit=1).to_arrow().num_rows):
             raise unknown(self._target)
         return False
+
+
+@contextmanager
+def _refusals(target: str) -> Iterator[None]:
+    """Turn what a catalog or its storage refuses into a sentence; every kind of them has errors of its own."""
+    with explained(target):
+        try:
+            yield
+        except (SyntheticError, OSError):
+            raise
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0] or type(error).__name__
+            said = FULL_REMEDY if "disk is full" in said else f"catalog or storage refuses: {said}"
+            raise TargetError(f"{target}: {said}. Whole batches already written are kept") from error
 
 
 def _has(table: Table, batch: int) -> bool:

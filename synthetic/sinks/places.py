@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_REMEDY = "the disk is full, or a limit reached. Free some space, write less, or name another place"
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+FORBIDDEN_REMEDY = "writing is not permitted. Name a place you may write to, or ask for the right to"
 _SUCCESS = "_SUCCESS"
 
 
@@ -165,6 +166,6 @@ def explained(target: str) -> Iterator[None]:
 def _sentence(target: str, error: OSError) -> str:
     if error.errno in FULL:
         return f"{target}: {FULL_REMEDY}"
-    if error.errno in _FORBIDDEN:
-        return f"{target}: writing is not permitted. Name a place you may write to, or ask for the right to"
+    if error.errno in FORBIDDEN:
+        return f"{target}: {FORBIDDEN_REMEDY}"
     return f"{target} cannot be written: {error}"

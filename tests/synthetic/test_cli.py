@@ -200,18 +200,32 @@ def test_a_target_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, pla
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("file_format", ["parquet", "csv", "duckdb"])
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_database_that_may_not_be_written_is_an_error_with_a_remedy(tmp_path):
+    arguments = ["--orders", 100, "--format", "duckdb", "--out", tmp_path]
+    assert run(*arguments).returncode == 0
+    (tmp_path / "shop.duckdb").chmod(0o444)
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {tmp_path}/shop.duckdb: writing is not permitted.")
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "arrow", "duckdb", "iceberg"])
 def test_a_full_disk_is_an_error_with_a_remedy_and_leaves_nothing_half_done(tmp_path, file_format):
     def little_room():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 
-    done = run("--orders", 20_000, "--format", file_format, "--out", tmp_path / "shop", preexec_fn=little_room)
+    # The limit is that of one file: an Iceberg table has one per batch.
+    what = ["--orders", 20_000, *(["--batch-size", 20_000] if file_format == "iceberg" else [])]
+    done = run(*what, "--format", file_format, "--out", tmp_path / "shop", preexec_fn=little_room)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
     assert "disk is full" in done.stderr
-    if file_format != "duckdb":
+    if file_format not in {"duckdb", "iceberg"}:
         assert list(tmp_path.iterdir()) == []
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from threading import Event
 
@@ -392,3 +393,13 @@ def overtake(monkeypatch, table, work):
         return commit(transaction)
 
     monkeypatch.setattr(Transaction, "commit_transaction", overtaken)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("missing", ["iceberg_tables", "iceberg_namespace_properties"])
+def test_what_an_iceberg_catalog_refuses_is_an_error_that_names_it(tmp_path, catalog, missing):
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
+        connection.execute(f"DROP TABLE {missing}")
+    refused = rf"^namespace shop of Iceberg catalog local .*: catalog or storage refuses: .*no such table: {missing}"
+    with pytest.raises(TargetError, match=refused):
+        iceberg.IcebergSink(catalog).append(SHOP.batch(0, orders=10))
