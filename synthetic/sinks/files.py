@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyarrow import fs
+
+from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import TABLES  # noqa: TID252 - the folder is installed under another name
 from .formats import FORMATS, FileFormat
-from .places import exists, new_folder, sweep
+from .places import exists, explained, new_folder, resolve, sweep, write_first
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyarrow import fs
-
     from ..plan import Batch  # noqa: TID252
+
+_MADE_WITH = "_made_with.json"
 
 
 class FileSink:
-    """One folder per batch below `root`: a path, or a URI or `system` that PyArrow knows."""
+    """One folder per batch below `root`: a path, or a URI or `system` that PyArrow knows.
+
+    Beside the batches `_made_with.json` has the settings that all of them were made with.
+    """
 
     def __init__(
         self, root: str | Path, file_format: FileFormat = FORMATS["parquet"], system: fs.FileSystem | None = None
@@ -27,7 +33,8 @@ class FileSink:
         """What a killed process has left of the batch it was at is removed once, with the first batch."""
 
     def append(self, batch: Batch) -> bool:
-        """Add a batch; False if it is there already."""
+        """Add a batch; False if it is there already. Raises TargetError if the others were made with other settings."""
+        described = self._is_described(batch.provenance)
         target = f"{self._root}/batch={batch.number:06d}"
         if not self._swept:
             sweep(target, self._system)
@@ -41,4 +48,25 @@ class FileSink:
                     writer = self._format.open(stream, rows.schema)
                     writer.write_table(rows)
                     writer.close()
+            if not described:
+                self._describe(batch.provenance)
         return True
+
+    def _is_described(self, provenance: Provenance) -> bool:
+        """Whether the folder says that it was made with these settings; False for one without batches."""
+        with explained(self._root):
+            system, root = resolve(self._root, self._system)
+            note = f"{root}/{_MADE_WITH}"
+            if system.get_file_info(note).type == fs.FileType.File:
+                with system.open_input_stream(note) as stream:
+                    provenance.require(Provenance.read(stream.read().decode(errors="replace")), self._root)
+                return True
+            found = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        if any(info.base_name.startswith("batch=") for info in found):
+            raise unknown(self._root)
+        return False
+
+    def _describe(self, provenance: Provenance) -> None:
+        system, root = resolve(self._root, self._system)
+        if not write_first(system, f"{root}/{_MADE_WITH}", provenance.text.encode()):
+            self._is_described(provenance)  # by another writer, meanwhile

@@ -51,7 +51,7 @@ def new_folder(target: str, system: fs.FileSystem | None = None) -> Iterator[Fol
     objects without `_SUCCESS`. `target` is a path, or a URI that PyArrow understands; with `system` a path in it.
     """
     with explained(target):
-        system, path = (system, target) if system else _resolve(target)
+        system, path = resolve(target, system)
         _require_vacant(system, path, target)
         fill = _renamed if isinstance(system, fs.LocalFileSystem) else _marked
         with fill(system, path) as folder:
@@ -61,7 +61,7 @@ def new_folder(target: str, system: fs.FileSystem | None = None) -> Iterator[Fol
 def exists(target: str, system: fs.FileSystem | None = None) -> bool:
     """Whether `new_folder` has completed this folder."""
     with explained(target):
-        system, path = (system, target) if system else _resolve(target)
+        system, path = resolve(target, system)
         sign = path if isinstance(system, fs.LocalFileSystem) else f"{path}/{_SUCCESS}"
         return bool(system.get_file_info(sign).type != fs.FileType.NotFound)
 
@@ -71,7 +71,7 @@ def sweep(target: str, system: fs.FileSystem | None = None) -> None:
 
     Kept is what a process of that number, or one on another machine that holds its lock, may still be filling.
     """
-    system, path = (system, target) if system else _resolve(target)
+    system, path = resolve(target, system)
     if not isinstance(system, fs.LocalFileSystem):
         return
     final = Path(path)
@@ -111,7 +111,10 @@ def _locked(folder: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _resolve(target: str) -> tuple[fs.FileSystem, str]:
+def resolve(target: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, str]:
+    """The file system of a target, if it is not given, and the path in it."""
+    if system:
+        return system, target
     if "://" not in target:
         return fs.LocalFileSystem(), str(Path(target).absolute())
     try:
@@ -119,6 +122,20 @@ def _resolve(target: str) -> tuple[fs.FileSystem, str]:
     except (ValueError, NotImplementedError) as error:
         raise TargetError(f"{target} is no place PyArrow can write to: {error}") from error
     return system, path
+
+
+def write_first(system: fs.FileSystem, path: str, content: bytes) -> bool:
+    """Write a small file unless there is one already; an object store cannot tell, and replaces it."""
+    if not isinstance(system, fs.LocalFileSystem):
+        with system.open_output_stream(path) as stream:
+            stream.write(content)
+        return True
+    try:
+        with Path(path).open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _require_vacant(system: fs.FileSystem, path: str, target: str) -> None:

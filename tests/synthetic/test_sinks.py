@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import subprocess
 from contextlib import ExitStack, closing
@@ -240,6 +241,42 @@ OTHERS = {
     "orders_per_day": SHOP.curve(100),
     "days": SHOP.history(orders=100, days=3, batch_size=10),
 }
+
+
+@pytest.mark.parametrize("place", ["disk", "object store"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("setting", OTHERS)
+def test_a_folder_takes_no_batch_of_another_shop(tmp_path, store, setting, number, place):
+    sink = FileSink(tmp_path) if place == "disk" else FileSink("/bucket/shop", system=store)
+    assert sink.append(SHOP.batch(0, orders=10)) is True
+    with pytest.raises(TargetError, match=rf"was made with other settings: .*\b{setting} is "):
+        sink.append(OTHERS[setting].batch(number))
+    assert [sink.append(SHOP.batch(k, orders=10)) for k in (0, 1)] == [False, True]
+
+
+def test_a_folder_of_unknown_making_is_refused_unless_it_is_empty(tmp_path):
+    FileSink(tmp_path).append(SHOP.batch(0, orders=10))
+    (tmp_path / "_made_with.json").unlink()
+    with pytest.raises(TargetError, match=r"does not say what .* remove"):
+        FileSink(tmp_path).append(SHOP.batch(0, orders=10))
+    shutil.rmtree(tmp_path / "batch=000000")
+    assert FileSink(tmp_path).append(SHOP.batch(0, orders=10)) is True
+
+
+def test_of_two_shops_written_to_a_folder_at_once_the_other_is_not_there(tmp_path, monkeypatch):
+    """The other begins, and ends, while this one writes."""
+    begun, other, opened = [], OTHERS["seed"].batch(1), Parquet.open
+
+    def overtaken(*file):
+        if not begun:
+            begun.append(True)
+            FileSink(tmp_path).append(other)
+        return opened(*file)
+
+    monkeypatch.setattr(Parquet, "open", overtaken)
+    with pytest.raises(TargetError, match="seed is 12 there and 11 here"):
+        FileSink(tmp_path).append(SHOP.batch(0, orders=10))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_made_with.json", "batch=000001"]
 
 
 @pytest.mark.parametrize("number", [0, 1])
