@@ -15,7 +15,7 @@ from tests.faults.server import Answer, Request
 
 FOLDER = Path(__file__).with_name("recordings")
 BASE = "{base}"
-_CANARY = re.compile(r"floe-preflight-\d{8}t\d{6}z-[0-9a-f]{8}-([a-z0-9-]+)")
+_CANARY = re.compile(r"floe-preflight-\d{8}t\d{6}z-[0-9a-f]{8}-(?:[0-9a-f]{8}-)?([a-z0-9-]+)")
 _HEX = re.compile(r"^[0-9a-f]{8}$")
 _OF_THE_DAY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d{9,}\b")
 _SQL = re.compile(r'"(?:sqlText|query)": ?"((?:[^"\\]|\\.)*)"')
