@@ -8,7 +8,7 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from pytest_floe import Finding, Probe, Secret
+from pytest_floe import Finding, Probe, Secret, shortened
 
 from . import guarded_requests
 from .adls_bucket import explained, refusal_of
@@ -130,7 +130,7 @@ def _part(name: str) -> Any:
 
 def _explain(error: Exception, settings: AdlsSettings) -> Finding | None:
     names = {cls.__name__ for cls in type(error).__mro__}
-    text = " ".join(str(error).split())[:250]
+    text = shortened(str(error), 250)
     if "CredentialUnavailableError" in names or "DefaultAzureCredential failed" in text:
         return Finding("config.missing_credentials", text, _WAYS_TO_LOG_IN)
     if isinstance(error, ValueError):

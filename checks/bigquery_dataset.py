@@ -8,10 +8,10 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_floe import Finding, Probe, http_cause
+from pytest_floe import Finding, Probe, http_cause, shortened
 
 from . import scratch_table, visible_tables
-from .leftovers import sweeping
+from .leftovers import in_time, sweeping
 from .scratch_table import Explain
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class BigQueryDataset:
         probe, explain = self._probe, self._explain("bigquery.tables.delete", cause="authorize.delete_denied")
         with probe.step("operate.sweep"), sweeping(probe):
             listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
-            for name in [item.table_id for item in listed if item.table_id.startswith(scratch_table.PREFIX)]:
+            left = [item.table_id for item in listed if item.table_id.startswith(scratch_table.PREFIX)]
+            for name in in_time(probe, left):
                 with sweeping(probe):
                     table = self._client.get_table(f"{self.name}.{name}", **self._once)
                     signature, where = table.description or "", str(table.reference)
@@ -175,7 +176,7 @@ class BigQueryDataset:
             if not isinstance(code, int):
                 return None
             reason = _reason(error)
-            text = f"{reason or code}: {getattr(error, 'message', error)}"[:300]
+            text = shortened(f"{reason or code}: {getattr(error, 'message', error)}")
             found = _CAUSES.get(reason) or http_cause(code)
             where = place or f"dataset {self.name}"
             if found != "authorize.denied":

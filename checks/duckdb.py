@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from pytest_floe import Finding, Plan, Probe, Settings, check, located, setting
+from pytest_floe import Finding, Plan, Probe, Settings, check, located, setting, shortened
 
 from . import duckdb_files, scratch_table
 from .scratch_table import LIKE, PATTERN, Explain, Rows, literal, quoted
@@ -190,12 +190,12 @@ def _explain(settings: DuckDBSettings) -> Explain:
     def translate(error: Exception) -> Finding | None:
         text = " ".join(str(error).split())
         if type(error).__name__ == "ParserException":
-            return Finding("config.invalid", text[:300], "duckdb.memory_limit")
+            return Finding("config.invalid", shortened(text), "duckdb.memory_limit")
         cause = next((cause for part, cause in _CAUSES if part in text), None)
         subject = {
             "operate.exhausted": "duckdb.memory_limit",
             "config.missing_credentials": f"the key of {settings.path}, which no setting of this check takes",
         }.get(cause or "", f"file {settings.path}")
-        return Finding(cause, text[:300], subject) if cause else None
+        return Finding(cause, shortened(text), subject) if cause else None
 
     return translate

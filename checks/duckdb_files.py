@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_floe import Finding, Probe
 
-from .leftovers import sweeping
+from .leftovers import in_time, sweeping
 from .scratch_table import PREFIX
 
 #: A database can't carry the signature from its first moment on, so a file beside it does.
@@ -63,7 +63,7 @@ def remove(database: Path) -> None:
 def sweep(folder: Path, probe: Probe) -> None:
     """Remove the scratch databases that crashed runs left in ``folder``."""
     with probe.step("operate.sweep_files"), sweeping(probe):
-        for signature in sorted(folder.glob(f"{PREFIX}*{_SIGNATURE}")):
+        for signature in in_time(probe, sorted(folder.glob(f"{PREFIX}*{_SIGNATURE}"))):
             database = signature.with_name(signature.name.removesuffix(_SIGNATURE))
             if signature.stat().st_size <= _LARGEST_SIGNATURE:
                 probe.sweep(database.name, signature.read_text(), partial(remove, database), address=str(database))

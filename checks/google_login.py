@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
 
 from . import guarded_requests
 
@@ -95,7 +95,7 @@ def _declared(settings: Login, scopes: tuple[str, ...]) -> Any:
 
 def _explain(error: Exception, settings: Login) -> Finding | None:
     names = {cls.__name__ for cls in type(error).__mro__}
-    text = " ".join(str(error).split())[:250]
+    text = shortened(str(error), 250)
     if "DefaultCredentialsError" in names:
         return Finding("config.missing_credentials", text, _WAYS_TO_LOG_IN)
     if names & {"FileNotFoundError", "JSONDecodeError", "MalformedError", "ValueError"}:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 
-from pytest_floe import Probe
+from pytest_floe import Probe, shortened
 
 from .iceberg_catalog import SCHEMA, SIGNATURE, Catalog, Levels
 from .iceberg_refusals import Refusals
@@ -62,7 +62,7 @@ class Scratch:
             wanted = (self._probe.signature, [field["name"] for field in SCHEMA["fields"]])
             if found != wanted:
                 message = f"created a table with {wanted}, loaded one with {found}"
-                self._probe.fail("operate.wrong_content", message[:300], f"table {self._scratch_table.name}")
+                self._probe.fail("operate.wrong_content", shortened(message), f"table {self._scratch_table.name}")
 
     def _drop(self) -> None:
         with self._probe.step("operate.drop_table", self._dropping("TABLE")):

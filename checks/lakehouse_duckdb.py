@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
 
 from .duckdb import MEMORY, DuckDBSettings
 from .iceberg_catalog import Levels
@@ -71,7 +71,7 @@ class DuckDBEngine:
         """Return what DuckDB's errors mean about the table at ``location``."""
 
         def translate(error: Exception) -> Finding | None:
-            text = " ".join(str(error).split())[:300]
+            text = shortened(str(error))
             cause = next((cause for part, cause in _CAUSES if part in text), None)
             storage = self._settings.of_storage
             subject = f"{self._settings.warehouse}, as DuckDB sees it"

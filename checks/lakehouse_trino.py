@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
 
 from .iceberg_catalog import Levels
 from .lakehouse_settings import LakehouseSettings
@@ -48,7 +48,7 @@ class TrinoEngine:
         if not name:
             return None
         message, *causes = _told(error)
-        message = f"{name}: {'; '.join(dict.fromkeys([message, *causes[-1:]]))}"[:300]
+        message = shortened(f"{name}: {'; '.join(dict.fromkeys([message, *causes[-1:]]))}")
         whole = " ".join([message, *causes])
         if name in _NOT_THERE:
             return Finding("operate.not_found", message, f"{self.where}: it must mean {self._settings.warehouse}")

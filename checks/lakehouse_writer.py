@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
 
 from .guarded_requests import adapter
 from .iceberg_catalog import Levels
@@ -95,7 +95,7 @@ def _explaining(settings: LakehouseSettings) -> Explain:
     catalog, storage = settings.of_catalog, settings.of_storage
 
     def explain(error: Exception) -> Finding | None:
-        text = " ".join(str(error).split())[:300]
+        text = shortened(str(error))
         cause = _CATALOG_CAUSES.get(type(error).__name__)
         if cause:
             grant = f"TABLE_WRITE_DATA on {catalog.place} to {catalog.who}"

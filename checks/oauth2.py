@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
 
 from .rest import Json, RefusedError, Rest, shape
 from .scratch_table import Explain
@@ -41,7 +41,7 @@ def fetch_token(probe: Probe, rest: Rest, client: Client, headers: dict[str, str
         token = probe.secret(shape(answer, "access_token", str, client.endpoint))
         kind = shape(answer, "token_type", str, client.endpoint)
         if not token or kind.lower() != "bearer":
-            message = f"expected a bearer token, got one of type {kind[:40]!r}"
+            message = f"expected a bearer token, got one of type {shortened(kind, 40)!r}"
             probe.fail("operate.unexpected_response", message, client.endpoint)
         _note(probe, answer, client.endpoint)
         return token
@@ -49,7 +49,7 @@ def fetch_token(probe: Probe, rest: Rest, client: Client, headers: dict[str, str
 
 def _note(probe: Probe, answer: Json, endpoint: str) -> None:
     if "scope" in answer:
-        probe.fact(token_scope=str(answer["scope"])[:200])
+        probe.fact(token_scope=shortened(str(answer["scope"]), 200))
     if "expires_in" in answer:
         probe.fact(token_valid_seconds=shape(answer, "expires_in", int, endpoint))
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pytest_floe import Finding, Plan, Probe
+from pytest_floe import Finding, Plan, Probe, shortened
 
 from .leftovers import in_time, sweeping
 
@@ -195,7 +195,7 @@ def finding(
     message = f"{asked or verb} was answered with {refusal.code or refusal.status}: {' '.join(refusal.text.split())}"
     if cause == "operate.retained":
         subject = WAY_OUT
-    return Finding(cause, message[:300], grant if cause.startswith("authorize.") else subject)
+    return Finding(cause, shortened(message), grant if cause.startswith("authorize.") else subject)
 
 
 def _by_status(status: int, verb: Verb) -> str:
@@ -278,7 +278,7 @@ def _compare(probe: Probe, bucket: Bucket, written: _Written) -> None:
         if said and said.cause == "operate.not_found":
             written.unseen = True
             message = f"{written.key} was confirmed as written, and {said.message}"
-            raise Finding("operate.wrong_content", message[:300], bucket.url) from error
+            raise Finding("operate.wrong_content", shortened(message), bucket.url) from error
         raise
     if found != written.body:
         message = f"{len(written.body)} bytes were written, and {len(found)} other bytes were read from {written.key}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from pytest_floe import Finding
+from pytest_floe import Finding, shortened
 
 from .guarded_requests import bound, origin
 from .rest import elsewhere
@@ -48,5 +48,5 @@ class Guard:
         body, status = response_dict["body"], response_dict["status_code"]
         made_up = (self._status, status) == (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR)
         if made_up and b"<Error>" not in body[:1000]:
-            kind = response_dict["headers"].get("content-type", "no type")[:60]
+            kind = shortened(response_dict["headers"].get("content-type", "no type"), 60)
             raise Finding("operate.unexpected_response", f"HTTP 200 with {len(body)} bytes of {kind}, not of S3")

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from pytest_floe import Finding, Probe
+from pytest_floe import Finding, Probe, shortened
+
+from .leftovers import in_time
 
 PREFIX = "floe-preflight-"
 #: How a plan shows a name that holds time and run.
@@ -43,7 +45,8 @@ def literal(text: str) -> str:
 def expect_thousand(rows: Rows) -> None:
     """Raise a finding unless ``rows`` is what a query that counts a thousand rows answers."""
     if [tuple(row) for row in rows] != [(1000,)]:
-        raise Finding("operate.unexpected_response", f"a count of 1,000 rows was answered by {str(rows)[:100]}")
+        said = f"a count of 1,000 rows was answered by {shortened(str(rows), 100)}"
+        raise Finding("operate.unexpected_response", said)
 
 
 def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain: ExplainVerb) -> None:
@@ -63,7 +66,7 @@ def verify(probe: Probe, run: Run, table: str, create: str, remove: Run, explain
 
 def sweep(probe: Probe, found: Rows, place: str, remove: Run, explain: ExplainVerb) -> None:
     """Drop what crashed runs left in ``place``, a quoted name; ``found`` has names and comments of tables there."""
-    for name, comment in found:
+    for name, comment in in_time(probe, found):
         table = f"{place}.{quoted(str(name))}"
         drop = partial(remove, f"DROP TABLE IF EXISTS {table}")
         probe.sweep(str(name), str(comment), drop, explain("drop"), address=table)
@@ -81,4 +84,4 @@ def compare(rows: Rows, probe: Probe, table: str) -> None:
     """Raise a finding unless ``rows`` is the one row that was written."""
     found = [tuple(row) for row in rows]
     if found != [(1, probe.signature)]:
-        probe.fail("operate.wrong_content", f"wrote one row to {table}, read back {str(found)[:200]}", table)
+        probe.fail("operate.wrong_content", f"wrote one row to {table}, read back {shortened(str(found), 200)}", table)

@@ -6,7 +6,7 @@ import re
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_floe import Finding, http_cause
+from pytest_floe import Finding, http_cause, shortened
 
 if TYPE_CHECKING:
     from .scratch_table import Explain, Rows
@@ -110,7 +110,7 @@ class Session:
             code = getattr(error, "errno", None)
             if not isinstance(code, int):
                 return None
-            text = " ".join(str(error).split())[:300]
+            text = shortened(str(error))
             if self.is_refusal(error):
                 return Finding(refused, text, grant or self._login)
             cause = _cause(error, text)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting
+from pytest_floe import Plan, Port, Probe, Secret, Settings, check, setting, url_host
 
 from . import scratch_table, visible_tables
 from .leftovers import sweeping
@@ -72,7 +72,7 @@ class TrinoSettings(_WithSchema):
         """Scheme, host and port."""
         guarded = self.port in _TLS_PORTS or self.password or self.token or self.ca_file
         scheme = self.scheme or ("https" if guarded else "http")
-        return f"{scheme}://{self.host}:{self.port or _DEFAULT_PORTS[scheme]}"
+        return f"{scheme}://{url_host(self.host)}:{self.port or _DEFAULT_PORTS[scheme]}"
 
     @property
     def place(self) -> str:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_floe import Finding, http_cause
+from pytest_floe import Finding, http_cause, shortened, url_host
 
 from . import guarded_requests, trino_behind
 
@@ -82,7 +82,7 @@ class Coordinator:
             raise Finding(http_cause(answer.status_code), f"Trino answers /v1/info with HTTP {answer.status_code}", url)
         starting = _starting(answer)
         if not isinstance(starting, bool):
-            kind = answer.headers.get("content-type", "no type")[:60]
+            kind = shortened(answer.headers.get("content-type", "no type"), 60)
             message = f"/v1/info is answered with {len(answer.content)} bytes of {kind}, not as Trino answers it"
             raise Finding("operate.unexpected_response", message, url)
         if starting:
@@ -153,13 +153,13 @@ class Coordinator:
         return Finding(cause, message, subjects.get(cause, settings.url))
 
     def _explain_query(self, error: Any, refused: str, grant: str | None) -> Finding:
-        message = f"{error.error_name}: {error.message}"[:300]
+        message = shortened(f"{error.error_name}: {error.message}")
         if who := _IMPERSONATION.search(message):
             return Finding("authorize.denied", message, f"impersonation of user {who[2]} to user {who[1]}")
         if error.error_name == _REFUSAL:
             return Finding(refused, message, grant or f"user {self._settings.user} the right to run queries")
         why = trino_behind.root(error)
-        message += f"; because {why}"[:300] if why else ""
+        message += f"; because {shortened(why)}" if why else ""
         if behind := trino_behind.refusal(error, refused, self._settings.catalog):
             return Finding(behind[0], message, behind[1])
         cause = _CAUSES.get(error.error_name) or _CAUSES_OF_TYPE.get(error.error_type, "operate.unexpected_response")
@@ -184,7 +184,7 @@ def _starting(answer: Any) -> object:
 def _connect(sdk: ModuleType, settings: TrinoSettings, session: Any) -> Any:
     scheme, _, address = settings.url.partition("://")
     return sdk.dbapi.connect(
-        host=settings.host,
+        host=url_host(settings.host),
         port=int(address.rpartition(":")[2]),
         http_scheme=scheme,
         user=settings.user,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_floe.diagnosis import Finding, describe
 from pytest_floe.proxies import Proxy, proxy_for
+from pytest_floe.settings import url_host
 
 if TYPE_CHECKING:
     from pytest_floe.probe import Probe
@@ -38,7 +39,7 @@ def _reach_through(probe: Probe, proxy: Proxy, host: str, port: int, *, tls: boo
         if tls and proxy.speaks_http:
             plain.settimeout(probe.remaining())
             with probe.step("connect.tunnel", subject=proxy.address):
-                proxy.lead(plain, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+                proxy.lead(plain, f"{url_host(host)}:{port}")
             probe.address = f"{host}:{port}"
             handshake(probe, plain, host, probe.address, ca_file)
 

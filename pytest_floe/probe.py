@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from pytest_floe import canary, network
 from pytest_floe.blocking import Needs, roots, why_blocked
-from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_network, retry_after
+from pytest_floe.diagnosis import Finding, Misuse, describe, diagnose, is_of_network, retry_after
 from pytest_floe.report.models import PreflightResult
 from pytest_floe.secrets import Scrubber
 
@@ -95,7 +95,7 @@ class Canary:
         try:
             self.remove_it()
         except (Exception, Cancelled) as error:  # noqa: BLE001 - whatever a driver raises, the name must be reported
-            return describe(error)
+            return error.message if isinstance(error, Finding) else describe(error)
         if not in_time:
             return "may be left: its creation was not answered"
         self.settle()
@@ -157,7 +157,7 @@ class Probe:
         the general diagnosis is about, if not the endpoint.
         """
         if name.partition(".")[0] not in (*RUNGS, *PREPARATION):
-            raise ValueError(f"step {name!r} is on no rung: begin with one of {', '.join(RUNGS)}")
+            raise Misuse(f"step {name!r} is on no rung: begin with one of {', '.join(RUNGS)}")
         self._stop_if_cancelled()
         step = Step(name, time.monotonic())
         self.steps.append(step)
