@@ -15,6 +15,8 @@ import pyarrow.dataset as ds
 import pytest
 from pytest_floe.synthetic.cli import main
 
+from tests.faults.disk import make_read_only, small_disk
+
 MODULE = [sys.executable, "-m", "pytest_floe.synthetic", "generate"]
 DEMO = ["--null-rate", "0.02", "--duplicate-rate", "0.01", "--late-arrival-rate", "0.05"]
 
@@ -200,15 +202,15 @@ def test_a_target_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, pla
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_database_that_may_not_be_written_is_an_error_with_a_remedy(tmp_path):
-    arguments = ["--orders", 100, "--format", "duckdb", "--out", tmp_path]
-    assert run(*arguments).returncode == 0
-    (tmp_path / "shop.duckdb").chmod(0o444)
-    done = run(*arguments)
+def test_a_database_that_may_not_be_written_is_an_error_with_a_remedy():
+    with small_disk(os.geteuid(), megabytes=32) as disk:
+        arguments = ["--orders", 100, "--format", "duckdb", "--out", disk]
+        assert run(*arguments).returncode == 0
+        make_read_only(disk)
+        done = run(*arguments)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith(f"error: {tmp_path}/shop.duckdb: writing is not permitted.")
+    assert done.stderr.startswith(f"error: {disk}/shop.duckdb: writing is not permitted.")
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv", "arrow", "duckdb", "iceberg"])
