@@ -122,6 +122,12 @@ class Platform:
                 process.resume()
         self._stopped = []
 
+    def has_answered(self) -> bool:
+        """Tell whether no server is still about a request of somebody who has gone."""
+        ports = {server.port for server, _ in self._servers.values()}
+        open_ones = [one for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port in ports]
+        return not any(one.status == psutil.CONN_CLOSE_WAIT for one in open_ones)
+
     def kill(self, service: str) -> None:
         """Kill a server, and wait until it is dead."""
         processes = self._processes(service)

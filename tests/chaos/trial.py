@@ -21,6 +21,7 @@ from tests.chaos.platform import CANARY, SENTINELS, Platform
 from tests.chaos.session import Session
 from tests.chaos.truth import Truth
 from tests.chaos.zygote import Zygote
+from tests.local.waiting import eventually
 
 #: What the run after a crash does an hour later, this one does at once.
 _AN_HOUR_LATER = "from datetime import timedelta\n\nfrom pytest_floe import canary\n\ncanary.SWEEP_AGE = timedelta(0)\n"
@@ -106,6 +107,7 @@ class Trial:
             if path.refused:
                 self._truth.acted += [fault for fault in self._draw.of(service) if fault.misbehaviour]
             self._truth.exchanges[service] = path.end(_SETTLE_SECONDS)
+        eventually(self._platform.has_answered, _SETTLE_SECONDS)  # one that was suspended answers belatedly
 
     def _before(self, exchange: Exchange) -> None:
         """Do what is due before ``exchange`` is handed on."""
