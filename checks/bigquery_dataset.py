@@ -94,11 +94,11 @@ class BigQueryDataset:
         listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
         tables: list[Any] = []
         for page in listed.pages:
-            # The client takes any JSON object for a list without tables.
-            if page.raw_page.get("kind") != "bigquery#tableList":
+            tables += page
+            # The client takes any JSON object for a list without tables, and tables without a name.
+            if page.raw_page.get("kind") != "bigquery#tableList" or not all(table.table_id for table in tables):
                 message = "the answer to a listing is no list of tables"
                 raise Finding("operate.unexpected_response", message, self._settings.address)
-            tables += page
         return tables
 
     def expect_writable(self) -> None:

@@ -187,7 +187,9 @@ class Platform:
             for levels in catalog("namespaces")["namespaces"]:
                 if CANARY in levels[-1]:
                     yield levels[-1]
-                    yield from (table["name"] for table in catalog(f"namespaces/{levels[-1]}/tables")["identifiers"])
+                    yield from (
+                        table["name"] for table in catalog(f"namespaces/{levels[-1]}/tables").get("identifiers", ())
+                    )
 
     def _tables(self) -> Iterator[str]:
         return (name for (name,) in self.sql(f"SELECT relname FROM pg_class WHERE relname LIKE '{CANARY}%'"))

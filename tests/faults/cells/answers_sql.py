@@ -30,6 +30,12 @@ _HEALTH = ("GET", "/v1/info")
 _ANY_RESULT = ("GET", "/v1/statement/")
 _STATEMENT = ("POST", "/query-request")
 _JOB = ("POST", "/jobs")
+_NAMELESS = {
+    "kind": "bigquery#table",
+    "type": "TABLE",
+    "id": "demo:shop.",
+    "tableReference": {"projectId": "demo", "datasetId": "shop", "tableId": None},
+}
 _LISTING = r"/datasets/\w+/tables\?"
 
 
@@ -215,6 +221,8 @@ CELLS = [
          step="authorize.query", at="query", remedy="{base}", **_ODD),
     cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, Answer(200, {"status": "up"}), times=1)),
          step="authorize.list", at="list", remedy="{base}", **_ODD),
+    cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, edited(tables=[_NAMELESS]), times=1)),
+         step="authorize.list", at="a table without a name", remedy="{base}", **_ODD),
     cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
          at="of the settings", remedy="set bigquery.location to EU"),
     cell("bigquery", "wrong-content", through(BIGQUERY, Tamper("GET", f"/tables/{_CANARY}.*/data",

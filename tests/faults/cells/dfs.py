@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.cells.once import First, no_name, no_server
+from tests.faults.cells.protocol import with_proxy
 from tests.faults.certificates import Pem
 from tests.faults.edits import edited
 from tests.faults.lab import Lab
-from tests.faults.path import Tamper, ask, relay
-from tests.faults.server import Answer, FaultyServer, Move, Request, answering, tls
+from tests.faults.path import Tamper, ask, forward, relay
+from tests.faults.server import Answer, Connection, FaultyServer, Move, Request, answering, say, tls
 from tests.servers.adls_dfs import DfsServer
 
 _CANARY = "floe-preflight-"
@@ -106,10 +108,34 @@ def cell(fault: str, at: str, tamper: Tamper | None, cause: str, step: str | Non
     )  # fmt: skip
 
 
+def to_blobs_only(port: int) -> Move:
+    """Lead like a proxy to the host for blobs, and deny the way to the one for DFS."""
+
+    def lead(connection: Connection) -> None:
+        if _DFS.encode() in connection.sock.recv(65536):
+            say(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")(connection)
+            return
+        say(b"HTTP/1.1 200 Connection established\r\n\r\n")(connection)
+        forward(port)(connection)
+
+    return lead
+
+
+@contextmanager
+def proxy_to_blobs_only(scene: Scene) -> Iterator[str]:
+    with FaultyServer(to_blobs_only(urlsplit(str(scene.settings["endpoint"])).port or 0)) as proxy:
+        yield proxy.url
+
+
 HOSTS = Twin(kind="adls", name="two hosts", server="fake of DFS", arrange=two_hosts())
 CERTIFIED = Twin(kind="adls", name="two hosts with TLS", server="fake of DFS", arrange=two_hosts(None, "valid"))
 
 CELLS = [
+    Cell(
+        kind="adls", fault="proxy", at="that denies the way to DFS", source="scripted", server="fake of DFS",
+        twin=CERTIFIED, arrange=with_proxy(two_hosts(None, "valid"), "https_proxy", proxy_to_blobs_only),
+        cause="authorize.denied", step="connect.tunnel", remedy=f"the way to {_DFS}:",
+    ),
     cell("no-name", "second host once", None, "resolve.not_found", "resolve", twin=HOSTS, remedy=_DFS,
          arrange=two_hosts(no_name)),
     cell("refused", "second host once", None, "connect.refused", "connect", twin=HOSTS, remedy=_DFS,
