@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_floe import Finding, Probe, http_cause, shortened
 
-from . import scratch_table, visible_tables
+from . import google_refusals, scratch_table, visible_tables
 from .leftovers import in_time, sweeping
 from .scratch_table import Explain
 
@@ -21,8 +21,6 @@ _EXPIRES_AFTER = timedelta(hours=1)
 _TABLES_LISTED = 1000
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 SCOPE = "https://www.googleapis.com/auth/bigquery"
-_API_DISABLED = ("accessNotConfigured", "SERVICE_DISABLED")
-_BY_POLICY = "prohibited by organization's policy"
 _PERMISSION = re.compile(r"\bbigquery\.\w+\.\w+")
 #: Reasons that say more than their HTTP status.
 _CAUSES = {
@@ -190,12 +188,15 @@ class BigQueryDataset:
 
     def _hindrance(self, reason: str, text: str) -> str | None:
         """Return what is to be granted where it is no permission; None if it is one."""
-        if "insufficient authentication scopes" in text:
-            return f"the scope {SCOPE} to {self._settings.login}"
-        if reason in _API_DISABLED:
-            enable = "gcloud services enable bigquery.googleapis.com"
-            return f"the use of the BigQuery API in project {self._client.project}: {enable}"
-        return f"what the organization's policy prohibits: {text}" if _BY_POLICY in text else None
+        return google_refusals.hindrance(
+            reason,
+            text,
+            scope=SCOPE,
+            login=self._settings.login,
+            api=f"BigQuery API in project {self._client.project}",
+            enable="bigquery.googleapis.com",
+            prohibited=text,
+        )
 
 
 def _is_partitioned(table: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_floe import Finding
 
-from . import object_storage
+from . import google_refusals, object_storage
 from .object_storage import Bucket, Entry, Explain, Kept, Refusal, Verb
 
 _CAUSES = {
@@ -24,8 +24,6 @@ _CAUSES = {
     "objectUnderActiveHold": "operate.retained",
 }
 
-_API_DISABLED = ("accessNotConfigured", "SERVICE_DISABLED")
-_BY_POLICY = "prohibited by organization's policy"
 _UNPAID = "no user project provided"
 
 _SOFT_DELETED_UNKNOWN = "whether soft delete keeps the canary: soft-deleted objects may not be listed"
@@ -126,17 +124,18 @@ class GcsBucket(Bucket):
 
     def _hindrance(self, refusal: Refusal) -> str | None:
         """Return what is to be granted where it is no permission; None if it is one, or something else is wrong."""
-        if "insufficient authentication scopes" in refusal.text:
-            return f"the scope {self._scope} to {self._who}"
-        if refusal.code in _API_DISABLED:
-            enable = "gcloud services enable storage.googleapis.com"
-            return f"the use of the Cloud Storage API in the project of {self._who}: {enable}"
         if _UNPAID in refusal.text:
             end = f"gcloud storage buckets update {self.url} --no-requester-pays"
             return f"requests without a project that pays for them: {end}"
-        if _BY_POLICY in refusal.text:
-            return f"what the organization's policy prohibits: access to {self.url} from here (VPC Service Controls)"
-        return None
+        return google_refusals.hindrance(
+            refusal.code,
+            refusal.text,
+            scope=self._scope,
+            login=self._who,
+            api=f"Cloud Storage API in the project of {self._who}",
+            enable="storage.googleapis.com",
+            prohibited=f"access to {self.url} from here (VPC Service Controls)",
+        )
 
     def _delete(self, key: str, **which: Any) -> None:
         try:

@@ -50,6 +50,10 @@ class Refusals:
 
         return explain
 
+    def of_dropping(self, what: str) -> Explain:
+        """Return the translation for dropping ``what``, TABLE or NAMESPACE."""
+        return self.of(f"{what}_DROP", "authorize.delete_denied")
+
     def _unauthorized(self, error: RefusedError) -> Finding:
         if self.anonymous:
             return error.finding("config.missing_credentials", "polaris.client_id and polaris.client_secret")

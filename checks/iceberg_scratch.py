@@ -12,7 +12,6 @@ from .iceberg_catalog import SCHEMA, SIGNATURE, Catalog, Levels
 from .iceberg_refusals import Refusals
 from .leftovers import in_time
 from .rest import Json, RefusedError
-from .scratch_table import Explain
 
 _PREFIX = "floe-preflight-"
 _FORBIDDEN = 403
@@ -65,9 +64,9 @@ class Scratch:
                 self._probe.fail("operate.wrong_content", shortened(message), f"table {self._scratch_table.name}")
 
     def _drop(self) -> None:
-        with self._probe.step("operate.drop_table", self._dropping("TABLE")):
+        with self._probe.step("operate.drop_table", self._refusals.of_dropping("TABLE")):
             self._scratch_table.remove()
-        with self._probe.step("operate.drop_namespace", self._dropping("NAMESPACE")):
+        with self._probe.step("operate.drop_namespace", self._refusals.of_dropping("NAMESPACE")):
             self._scratch_namespace.remove()
 
     def _remove_namespace(self) -> None:
@@ -111,7 +110,9 @@ class Scratch:
         signature = self._catalog.properties(levels).get(SIGNATURE)
         if signature is None:
             self._sweep_tables(levels)
-        self._probe.sweep(levels[-1], str(signature), remove, self._dropping("NAMESPACE"), address=".".join(levels))
+        self._probe.sweep(
+            levels[-1], str(signature), remove, self._refusals.of_dropping("NAMESPACE"), address=".".join(levels)
+        )
 
     def _sweep_tables(self, namespace: Levels) -> None:
         """Remove signed tables from a namespace that is unsigned: some catalogs make one anew for a belated table."""
@@ -119,10 +120,7 @@ class Scratch:
             signature, _ = _essence(self._catalog.load_table(namespace, table))
             drop = partial(self._drop_whole, self._catalog, namespace, table)
             where = ".".join((*namespace, table))
-            self._probe.sweep(table, str(signature), drop, self._dropping("TABLE"), address=where)
-
-    def _dropping(self, what: str) -> Explain:
-        return self._refusals.of(f"{what}_DROP", "authorize.delete_denied")
+            self._probe.sweep(table, str(signature), drop, self._refusals.of_dropping("TABLE"), address=where)
 
 
 def _essence(metadata: Json) -> tuple[object, list[object]]:

@@ -15,13 +15,12 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from .guarded_requests import mount
+from .lakehouse_files import SCHEMES, STORAGE_CA
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
     from requests import Session
 
-#: Property with the path of the storage's authorities.
-STORAGE_CA = "floe.s3.ca-file"
 _TEXTS = {
     io.S3_ENDPOINT: "endpoint_override",
     io.S3_REGION: "region",
@@ -32,7 +31,6 @@ _TEXTS = {
     STORAGE_CA: "tls_ca_file_path",
 }
 _SECONDS = {io.S3_CONNECT_TIMEOUT: "connect_timeout", io.S3_REQUEST_TIMEOUT: "request_timeout"}
-_SCHEMES = ("s3", "s3a", "s3n")
 
 
 class GuardedCatalog(RestCatalog):
@@ -56,7 +54,7 @@ class TrustingFiles(PyArrowFileIO):
         self.fs_by_scheme = lru_cache(self._file_system)
 
     def _file_system(self, scheme: str, netloc: str | None = None) -> FileSystem:
-        if scheme not in _SCHEMES or STORAGE_CA not in self.properties:
+        if scheme not in SCHEMES or STORAGE_CA not in self.properties:
             return self._initialize_fs(scheme, netloc)
         told = {argument: self.properties.get(name) for name, argument in _TEXTS.items()}
         seconds = {argument: float(self.properties[name]) for name, argument in _SECONDS.items()}

@@ -14,7 +14,9 @@ from .s3 import S3Settings
 from .s3_bucket import S3Bucket
 from .scratch_table import REMOVAL_SECONDS
 
-_SCHEMES = ("s3", "s3a", "s3n")
+SCHEMES = ("s3", "s3a", "s3n")
+#: The property, of ours, that tells PyIceberg the path of the storage's authorities.
+STORAGE_CA = "floe.s3.ca-file"
 _SHOWN = 3
 
 
@@ -42,7 +44,7 @@ class Files:
             "s3.connect-timeout": seconds,
             "s3.request-timeout": seconds,
             "s3.force-virtual-addressing": "true" if self._settings.path_style is False else None,
-            "floe.s3.ca-file": str(self._settings.ca_file) if self._settings.ca_file else None,
+            STORAGE_CA: str(self._settings.ca_file) if self._settings.ca_file else None,
         }
         return {name: value for name, value in said.items() if value}
 
@@ -51,7 +53,7 @@ class Files:
         wanted = self._settings.bucket
         for address in addresses:
             parts = urlsplit(address)
-            if wanted and (parts.scheme not in _SCHEMES or parts.netloc != wanted):
+            if wanted and (parts.scheme not in SCHEMES or parts.netloc != wanted):
                 said = f"the catalog keeps the table at {address}, and the storage is s3://{wanted}"
                 raise Finding("operate.wrong_location", said, f"the location of {warehouse} with bucket {wanted}")
 

@@ -55,14 +55,11 @@ class CanaryTable:
         with self._probe.step("operate.drop", self._dropping_table(self.location)):
             self._table.remove()
         if self._owns_namespace:
-            with self._probe.step("operate.drop_namespace", self._dropping("NAMESPACE")):
+            with self._probe.step("operate.drop_namespace", self._login.refusals.of_dropping("NAMESPACE")):
                 self._namespace.remove()
 
-    def _dropping(self, what: str) -> Explain:
-        return self._login.refusals.of(f"{what}_DROP", "authorize.delete_denied")
-
     def _dropping_table(self, location: str) -> Explain:
-        of_files, of_catalog = self._files.explain_deleting(location), self._dropping("TABLE")
+        of_files, of_catalog = self._files.explain_deleting(location), self._login.refusals.of_dropping("TABLE")
         return lambda error: of_catalog(error) or of_files(error)
 
     def sweep(self) -> None:
@@ -90,7 +87,9 @@ class CanaryTable:
             self._probe.sweep(name, signature, drop, explain, address=where)
         if self._owns_namespace:
             signature, remove = str(catalog.properties(levels).get(SIGNATURE)), partial(catalog.drop_namespace, levels)
-            self._probe.sweep(levels[-1], signature, remove, self._dropping("NAMESPACE"), address=".".join(levels))
+            self._probe.sweep(
+                levels[-1], signature, remove, self._login.refusals.of_dropping("NAMESPACE"), address=".".join(levels)
+            )
 
     def _remove_namespace(self) -> None:
         with self._login.again() as catalog:
