@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -45,8 +44,7 @@ def see(file: Path, probe: Probe, *, read_only: bool) -> None:
 
 def scratch_beside(file: Path, probe: Probe) -> Path:
     """Return a path for a database in the same directory, named as a canary."""
-    # Two targets of one run may share a directory: the random end keeps their canaries apart.
-    return file.parent / probe.canary_name(secrets.token_hex(4))
+    return file.parent / probe.canary_name("database")
 
 
 def sign(database: Path, probe: Probe) -> None:

@@ -15,8 +15,7 @@ from tests.faults.server import Answer, Request
 
 FOLDER = Path(__file__).with_name("recordings")
 BASE = "{base}"
-_CANARY = re.compile(r"floe-preflight-\d{8}t\d{6}z-[0-9a-f]{8}-(?:[0-9a-f]{8}-)?([a-z0-9-]+)")
-_HEX = re.compile(r"^[0-9a-f]{8}$")
+_CANARY = re.compile(r"floe-preflight-\d{8}t\d{6}z-[0-9a-f]{8}-[0-9a-f]{8}-([a-z0-9-]+)")
 _OF_THE_DAY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d{9,}\b")
 _SQL = re.compile(r'"(?:sqlText|query)": ?"((?:[^"\\]|\\.)*)"')
 _PAGE = re.compile(r"^GET /v1/statement/\w+/(\w+)/")
@@ -56,7 +55,7 @@ def key_of(request: Request) -> str:
     sql = _SQL.search(text)
     asked = sql[1] if sql else text if request.path.startswith("/v1/statement") else ""
     key = f"{request.method} {request.path} {asked}".strip()
-    return _OF_THE_DAY.sub("<id>", _CANARY.sub(lambda found: f"<{_purpose(found[1])}>", key))
+    return _OF_THE_DAY.sub("<id>", _CANARY.sub(lambda found: f"<{found[1]}>", key))
 
 
 def load(name: str) -> list[Said]:
@@ -106,7 +105,7 @@ class Replay:
     def answer(self, request: Request) -> Answer:
         """Return what is said to ``request``."""
         for found in _CANARY.finditer(request.path + _text(request)):
-            self._canaries[_purpose(found[1])] = found[0]
+            self._canaries[found[1]] = found[0]
         turn = self._turns.get(key_of(request))
         if not turn:
             self.unknown.append(key_of(request))
@@ -118,12 +117,8 @@ class Replay:
         return self.spoil(index, Answer(said.status, body, headers))
 
     def _of_today(self, text: str) -> str:
-        text = _CANARY.sub(lambda found: self._canaries.get(_purpose(found[1]), found[0]), text)
+        text = _CANARY.sub(lambda found: self._canaries.get(found[1], found[0]), text)
         return text.replace(BASE, self.base)
-
-
-def _purpose(text: str) -> str:
-    return "random" if _HEX.match(text) else text
 
 
 def _text(request: Request) -> str:
