@@ -120,7 +120,8 @@ class Files:
 def logged_in(settings: S3Settings, probe: Probe) -> Files:
     """Return the files as the storage target's own principal reaches them."""
     probe.driver("boto3", "s3")
-    return Files(probe, settings, s3_session.logged_in(s3_session.declared(settings, probe), settings, probe))
+    session, _ = s3_session.declared(settings, probe)
+    return Files(probe, settings, s3_session.logged_in(session, settings, probe))
 
 
 def _key(address: str) -> str:

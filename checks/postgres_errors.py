@@ -61,6 +61,11 @@ _TEXTS = (
     (r'(password|SASL) authentication failed|role ".*" does not exist', "28P01"),
     (r"pg_hba\.conf", PG_HBA),
 )
+#: Of libpq before it connects, of libpq about the server it met, of the server, and of PgBouncer.
+_OF_SETTINGS = re.compile(
+    r"^connection is bad: |hot standby mode|session is (not )?read-only|authentication method requirement"
+    r"|channel binding required|(unrecognized configuration|invalid value for|unsupported startup) parameter"
+)
 #: PgBouncer says all that it refuses with the SQLSTATE of a violated protocol.
 _OF_POOLER = "08P01"
 _ATTEMPT = re.compile(r"connection to server .*? failed: ", re.DOTALL)
@@ -81,6 +86,11 @@ def meant(state: str, said: str) -> str:
 def with_code(said: str, state: str) -> str:
     """Return a sentence of the server with its SQLSTATE, if that is one."""
     return f"{said} ({state})" if len(state) == _LENGTH else said
+
+
+def is_of_settings(text: str) -> bool:
+    """Tell whether a login failed by how it was asked for: a service, an option, what kind of server it must be."""
+    return bool(_OF_SETTINGS.search(text))
 
 
 def refusal(text: str, user: str | None, database: str | None) -> tuple[str | None, str]:

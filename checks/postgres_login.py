@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import ExitStack
 from types import ModuleType
@@ -91,12 +92,21 @@ class Login:
         if attempt.needs_password:
             return Finding("config.missing_credentials", f"{self._where} asks for a password", "postgres.password")
         state, said = errors.refusal(str(error), user, database)
+        variables = self._read_by_libpq()
+        if variables and errors.is_of_settings(str(error)):
+            return Finding("config.invalid", said, f"what libpq takes from {', '.join(variables)}")
         if state is None:
             return None
         state = state or self._ask_again()
         return Finding(
             errors.cause_of(state), errors.with_code(said, state), self._subject(state, said, user, database)
         )
+
+    def _read_by_libpq(self) -> list[str]:
+        """Return the variables of the environment that add to the parameters."""
+        known = self._psycopg.pq.Conninfo.get_defaults()
+        settled = {(option.envvar or b"").decode() for option in known if option.keyword.decode() in self._parameters}
+        return sorted(name for name in os.environ if name.startswith("PG") and name not in settled)
 
     def _subject(self, state: str, said: str, user: str, database: str) -> str:
         limits = {"for database": f"database {database}", "for role": f"role {user}"}

@@ -140,8 +140,8 @@ def plan(settings: S3Settings) -> Plan:
 def verify(settings: S3Settings, probe: Probe) -> None:
     """Reach the store, find credentials, then list, write, read back and delete under the prefix."""
     probe.driver("boto3", "s3")
-    session = s3_session.declared(settings, probe)
-    probe.reach_url(s3_session.address(session, settings), ca_file=settings.ca_file)
+    session, address = s3_session.declared(settings, probe)
+    probe.reach_url(address, ca_file=settings.ca_file)
     session = s3_session.logged_in(session, settings, probe)
     s3_session.note_principal(session, settings, probe)
     if not settings.bucket:

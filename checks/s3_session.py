@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -21,27 +22,25 @@ _WAYS_TO_LOG_IN = "access_key_id and secret_access_key, a profile, or a role of 
 _GOOD_WILL_SECONDS = 1.0
 
 
-def declared(settings: S3Settings, probe: Probe) -> Any:
-    """Return the SDK's session as the settings declare it; nothing is asked of any server."""
+def declared(settings: S3Settings, probe: Probe) -> tuple[Any, str]:
+    """Return the SDK's session as the settings declare it, and the URL of the store; no server is asked anything.
+
+    The URL is what the SDK derives from region, partition and profile.
+    """
     import boto3  # noqa: PLC0415 - the driver
 
-    with probe.step("driver", lambda error: _explain(error, settings)):
-        return boto3.Session(
+    with probe.step("driver", lambda error: _explain(error, settings) or _misconfigured(error)):
+        session = boto3.Session(
             aws_access_key_id=settings.access_key_id,
             aws_secret_access_key=_reveal(settings.secret_access_key),
             aws_session_token=_reveal(settings.session_token),
             profile_name=None if settings.access_key_id else settings.profile,
             region_name=settings.region,
         )
-
-
-def address(session: Any, settings: S3Settings) -> str:
-    """Return the URL of the store, as the SDK derives it from region, partition and profile."""
-    # With made-up keys the SDK does not go looking for credentials.
-    made_up = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
-    nobody = session.client("s3", endpoint_url=settings.endpoint, region_name=_region(session), **made_up)
-    url: str = nobody.meta.endpoint_url
-    return url
+        # With made-up keys the SDK does not go looking for credentials.
+        made_up = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
+        nobody = session.client("s3", endpoint_url=settings.endpoint, region_name=_region(session), **made_up)
+        return session, nobody.meta.endpoint_url
 
 
 def logged_in(session: Any, settings: S3Settings, probe: Probe) -> Any:
@@ -115,6 +114,17 @@ def _region(session: Any) -> str:
 
 def _reveal(secret: Secret | None) -> str | None:
     return secret.get_secret_value() if secret else None
+
+
+def _misconfigured(error: Exception) -> Finding | None:
+    """Explain what the SDK does not take of the environment it shares with every other program."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - part of the driver
+
+    if not isinstance(error, BotoCoreError | ValueError):
+        return None
+    places = [*sorted(name for name in os.environ if name.startswith("AWS_")), "~/.aws/config", "~/.aws/credentials"]
+    subject = f"the AWS SDK's own settings, which come from {', '.join(places)}"
+    return Finding("config.invalid", f"{type(error).__name__}: {error}", subject)
 
 
 def _explain(error: Exception, settings: S3Settings) -> Finding | None:

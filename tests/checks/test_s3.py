@@ -248,6 +248,20 @@ def test_a_profile_that_does_not_exist(run_check: RunCheck, moto_s3: S3Server, b
     assert "nobody" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("AWS_MAX_ATTEMPTS", "many"), ("AWS_RETRY_MODE", "eager"), ("AWS_CONFIG_FILE", __file__)]
+)
+def test_a_mistake_in_what_the_sdk_reads_by_itself(
+    run_check: RunCheck, moto_s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    outcome = run_check("s3", bucket=bucket, endpoint=moto_s3.url, **MADE_UP)
+
+    assert (outcome.status, outcome.cause, outcome.step) == ("error", "config.invalid", "driver")
+    assert variable in (outcome.subject or "")
+
+
 def test_the_sdks_own_chain_is_used(
     run_check: RunCheck, moto_s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

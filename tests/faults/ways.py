@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,6 +101,24 @@ def without_driver(way: Way, package: str) -> Arrange:
             yield Scene(scene.settings, names=scene.names, secrets=scene.secrets)
 
     return arrange
+
+
+def under(arrange: Arrange, variable: str, value: str) -> Arrange:
+    """Return an arrangement on a machine whose environment has a variable that the client library reads by itself."""
+
+    @contextmanager
+    def arranged(lab: Lab) -> Iterator[Scene]:
+        with arrange(lab) as scene:
+            lab.monkeypatch.setenv(variable, value)
+
+            def leftovers() -> Iterable[str]:
+                lab.monkeypatch.delenv(variable)
+                return scene.leftovers()
+
+            yield replace(scene, leftovers=leftovers)
+            lab.monkeypatch.delenv(variable, raising=False)
+
+    return arranged
 
 
 def secured(certificates: Certificates, name: str | None) -> tuple[Move, ...]:

@@ -11,7 +11,7 @@ from tests.faults.cells.postgres import MAY_CREATE, role_on, settings_of, tables
 from tests.faults.lab import Lab
 from tests.faults.path import forward
 from tests.faults.server import FaultyServer, Move, hang, hear, reset, say
-from tests.faults.ways import closed_port
+from tests.faults.ways import closed_port, under
 from tests.servers.postgres import PostgresServer
 
 _SHORT = 3.0
@@ -92,5 +92,11 @@ CELLS = [
     cell("slow", behind(passing(delay=0.05)), None, None, "", at="within the threshold", status="ok"),
     cell("swallowed-timeout", behind(passing(stall_at=b"pg_is_in_recovery"), **_IN_CLEAR), "timeout",
          "operate.primary", at="no time-out of a statement", deadline=_SHORT, twin=IN_CLEAR),
+    cell("bad-setting", under(behind(passing()), "PGSERVICE", "nobody"), "config.invalid", "authenticate", "PGSERVICE",
+         at="of libpq", says="nobody"),
+    cell("bad-setting", under(behind(passing()), "PGOPTIONS", "-c bogus=1"), "config.invalid", "authenticate",
+         "PGOPTIONS", at="of libpq for the server", says="bogus"),
+    cell("cut", under(behind(passing(close_after=5), **_IN_CLEAR), "PGAPPNAME", "workload"), UNEXPECTED, "authenticate",
+         at="with settings of libpq", twin=IN_CLEAR),
     cell("no-driver", without_driver, "config.missing_driver", "driver", "pip install 'pytest-floe[postgres]'"),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from tests.faults.cell import Arrange, Cell, Scene, Twin
 from tests.faults.lab import Lab
 from tests.faults.path import Tamper, relay
 from tests.faults.server import Answer, FaultyServer
+from tests.faults.ways import under
 from tests.servers.s3 import REGION, S3Server, allow
 
 PREFIX = "wh"
@@ -85,6 +86,18 @@ CELLS = [
         cause="authorize.write_denied",
         step="operate.write",
         remedy=f"grant s3:PutObject on arn:aws:s3:::{{bucket}}/{PREFIX}/*",
+    ),
+    Cell(
+        kind="s3",
+        fault="bad-setting",
+        at="of the SDK",
+        source="emulator",
+        server="moto",
+        twin=TWIN_TO_READ,
+        arrange=under(holding(), "AWS_RETRY_MODE", "eager"),
+        cause="config.invalid",
+        step="driver",
+        remedy="AWS_RETRY_MODE",
     ),
     Cell(
         kind="s3",
