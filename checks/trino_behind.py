@@ -28,6 +28,8 @@ _SERVICE = "access to the catalog service of {catalog} to Trino's own principal 
 _LOGIN = "Trino's own login at the catalog service of {catalog}"
 _REFUSALS = (
     _Refusal("S3Exception", re.compile(r"Status Code: 403"), _STORAGE),
+    _Refusal("storage.StorageException", re.compile(r"does not have [\w.]+ access|^403 Forbidden"), _STORAGE),  # Google
+    _Refusal("StorageException", re.compile(r"Status code 403"), _STORAGE),  # Azure's, for blobs and for Data Lake
     _Refusal("ForbiddenException", re.compile(""), _SERVICE),
     _Refusal("ServiceFailureException", re.compile("AccessCheckException"), _SERVICE),  # Nessie's, sent as HTTP 500
     _Refusal("NotAuthorizedException", re.compile(""), _LOGIN, "authenticate.rejected"),

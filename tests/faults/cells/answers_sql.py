@@ -46,9 +46,12 @@ def cell(kind: str, fault: str, arrange: Arrange, cause: str | None, step: str |
     )  # fmt: skip
 
 
-def failing(name: str, message: str = "as the matrix wants it") -> Answer:
-    """What Trino answers to a statement that failed."""
-    error = {"errorName": name, "errorType": "USER_ERROR", "errorCode": 1, "message": message}
+def failing(name: str, message: str = "as the matrix wants it", *causes: tuple[str, str]) -> Answer:
+    """What Trino answers to a statement that failed; ``causes`` are types and messages of Java's exceptions."""
+    chain: dict[str, object] = {}
+    for kind, said in reversed(causes):
+        chain = {"type": kind, "message": said, "cause": chain}
+    error = {"errorName": name, "errorType": "USER_ERROR", "errorCode": 1, "message": message, "failureInfo": chain}
     return Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": error})
 
 
@@ -167,6 +170,20 @@ TWO_SNOWFLAKE_TABLES = Twin(
 )
 _NOT_GIVEN: dict[str, Any] = {"cause": "config.object_not_given", "step": None, "status": "warning"}
 _LEFT: dict[str, Any] = {"cause": None, "step": None, "status": "ok"}
+_STORAGE_DENIED: dict[str, Any] = {
+    "cause": "authorize.read_denied",
+    "step": "authorize.read",
+    "twin": TWO_TRINO_TABLES,
+    "remedy": "grant access to the storage of catalog memory to Trino's own principal there",
+}
+_GOOGLES = (
+    "com.google.cloud.storage.StorageException",
+    "floe@demo.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object.",
+)
+_AZURES = (
+    "com.azure.storage.blob.models.BlobStorageException",
+    'Status code 403, "<?xml version="1.0"?><Error><Code>AuthorizationPermissionMismatch</Code></Error>"',
+)
 _KEPT: dict[str, Any] = {"cause": "operate.not_removed", "step": None, "status": "warning", "stays": True}
 _WRONG: dict[str, Any] = {"cause": "operate.wrong_content", "step": "operate.read"}
 _ODD: dict[str, Any] = {"cause": "operate.unexpected_response"}
@@ -185,6 +202,12 @@ CELLS = [
     cell("trino", "wrong-content", through(TRINO, Tamper(*_ANY_RESULT, swapped(_MINE, _YOURS))), **_WRONG),
     cell("trino", "step-500", two_trino_tables(Tamper("POST", "/v1/statement", Answer(500), body=b"LIMIT 1", times=1)),
          "operate.server_error", "authorize.read", at="first of two tables", remedy="{base}", twin=TWO_TRINO_TABLES),
+    *(
+        cell("trino", "read-denied", two_trino_tables(Tamper("POST", "/v1/statement", failing(
+             "ICEBERG_CANNOT_OPEN_SPLIT", "Error opening the file", ("java.io.IOException", "Error reading"), said),
+             body=b"LIMIT 1")), at=at, **_STORAGE_DENIED)
+        for at, said in (("storage of Google", _GOOGLES), ("storage of Azure", _AZURES))
+    ),
     cell("trino", "no-comments", through(TRINO, Tamper("POST", "/v1/statement", failing("NOT_SUPPORTED",
          "This connector does not support creating tables with table comment"), body=b" COMMENT '")), **_LEFT),
     cell("trino", "no-object", through(TRINO, schema=None), **_NOT_GIVEN, remedy="set trino.catalog and trino.schema"),
