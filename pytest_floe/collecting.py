@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Generator
+import inspect
+from collections.abc import Generator, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
@@ -51,6 +54,16 @@ class Collecting:
     def __init__(self, context: Context, *, apart: bool = False) -> None:
         self.context = context
         self.apart = apart
+        self.passed_over: dict[Identity, str] = {}  # and why; nobody knows which checks are in it
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_ignore_collect(
+        self, collection_path: Path, config: pytest.Config
+    ) -> Generator[None, bool | None, bool | None]:
+        ignored = yield
+        if ignored and options.is_own_check(collection_path, config) and _holds_checks(collection_path, config):
+            self._pass_over(_shown(collection_path, config), "ignored, by --ignore or by a conftest.py")
+        return ignored
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
@@ -60,7 +73,23 @@ class Collecting:
         if isinstance(collector, pytest.Session) and report.passed and self.context.targets:
             report.result = [PreflightModule.of(collector), *(report.result or [])]
         scrub_report(report, self.context.scrubber)
+        if report.skipped and (options.is_own_check(collector.path, collector.config) or _speaks(collector.path)):
+            said = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longreprtext
+            self._pass_over(collector.nodeid, said.replace("Skipped: ", "skipped: ", 1))
+        for name in _uncollected(collector, report):
+            said = f"it is marked `{MARKER}`, and pytest does not collect it"
+            remedy = "under a name that python_functions has, in a class without a constructor"
+            self._pass_over(f"{collector.nodeid}::{name}", said, remedy)
         return report
+
+    def _pass_over(self, node_id: str, why: str, how: str = "") -> None:
+        """Say that what may be checks is left out, whose names and services need not be known."""
+        found = uncollected(self.context.environment, node_id)
+        if found not in self.passed_over:
+            self.passed_over[found] = why
+            self.context.evidence.expect([found], always=True)
+            subject = ", ".join(filter(None, (node_id, how)))
+            self.context.evidence.finished(self.context.judge.incomplete(found, "incomplete.not_run", why, subject))
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if metafunc.module.__name__ == MODULE and "target" in metafunc.fixturenames:
@@ -93,7 +122,8 @@ class Collecting:
         marked = [item.path for item in items if item.get_closest_marker(MARKER)]
         missing = []
         for path in config.getini("floe_checks"):
-            if not any(item_path.is_relative_to(path) for item_path in marked):
+            known = [*marked, *(config.rootpath / one.endpoint.partition("::")[0] for one in self.passed_over)]
+            if not any(item_path.is_relative_to(path) for item_path in known):
                 name = path.name.removesuffix(".py")
                 target = f"{self.context.environment}-collection-{name}"
                 missing.append(Identity(target, "collection", "pytest", name, str(path)))
@@ -103,6 +133,43 @@ class Collecting:
                     self.context.judge.incomplete(missing[-1], "incomplete.not_run", said, subject)
                 )
         return missing
+
+
+def uncollected(environment: str, node_id: str) -> Identity:
+    """Return how the report names what was not collected."""
+    name = node_id.replace("/", ".").removesuffix(".py") or "session"
+    return Identity(f"{environment}-collection-{name}", "collection", "pytest", name, node_id)
+
+
+def _holds_checks(ignored: Path, config: pytest.Config) -> bool:
+    """Tell whether a file, or a folder that pytest would have entered by itself, has tests that are marked."""
+    never_entered = any(fnmatch(ignored.name, pattern) for pattern in config.getini("norecursedirs"))
+    if ignored.is_dir() and (never_entered or (ignored / "pyvenv.cfg").exists()):
+        return False
+    return any(map(_speaks, ignored.rglob("*.py") if ignored.is_dir() else [ignored]))
+
+
+def _speaks(path: Path) -> bool:
+    """Tell whether a file speaks of the marker, for want of its tests."""
+    return path.is_file() and f"mark.{MARKER}" in path.read_text("utf-8", errors="replace")
+
+
+def _uncollected(collector: pytest.Collector, report: pytest.CollectReport) -> Iterator[str]:
+    """Yield names of marked functions that pytest does not take for tests; of those in a class it warns at best."""
+    if not report.passed or not isinstance(collector, pytest.Module | pytest.Class):
+        return
+    collected = {getattr(node, "originalname", node.name) for node in report.result}
+    all_are_marked = collector.get_closest_marker(MARKER) is not None
+    for name, function in inspect.getmembers_static(collector.obj, inspect.isroutine):
+        marks = getattr(function, "pytestmark", ())
+        is_marked = any(mark.name == MARKER for mark in marks) or (all_are_marked and collector.funcnamefilter(name))
+        if is_marked and name not in collected:
+            yield name
+
+
+def _shown(path: Path, config: pytest.Config) -> str:
+    root = config.rootpath
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config, left_out: list[Identity]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_floe.account import Account, UnusableError
-from pytest_floe.collecting import NODE_ID
+from pytest_floe.collecting import NODE_ID, uncollected
 from pytest_floe.context import Context
 from pytest_floe.report.building import Outline, now
 from pytest_floe.report.models import PreflightReport, PreflightResult
@@ -36,8 +36,7 @@ class Gathering:
 
     def not_collected(self, node_id: str, said: str) -> None:
         """Take in that ``node_id`` could not be collected, so that nobody knows which checks are in it."""
-        name = node_id.replace("/", ".").removesuffix(".py") or "session"
-        broken = Identity(f"{self.context.environment}-collection-{name}", "collection", "pytest", name, node_id)
+        broken = uncollected(self.context.environment, node_id)
         if broken.id not in self.results:
             self.context.evidence.expect([broken], always=True)
             message = f"it could not be collected: {said}"

@@ -11,7 +11,7 @@ import pytest
 from _pytest.main import wrap_session
 
 from pytest_floe import options, startup
-from pytest_floe.collecting import IDENTITY, is_marked
+from pytest_floe.collecting import IDENTITY, Collecting, is_marked
 from pytest_floe.config.problems import ConfigurationProblems
 from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
@@ -86,8 +86,10 @@ def _plan_with_own_checks(config: pytest.Config, session: pytest.Session) -> int
         if reporter:
             manager.register(reporter, "terminalreporter")
     own = [item.stash[IDENTITY] for item in session.items if is_marked(item)]
-    _print([*plan(listing.context.targets), *_of_own(own), *listing.broken], listing.context)
-    return int(pytest.ExitCode.TESTS_FAILED if listing.broken else pytest.ExitCode.OK)
+    passed_over = cast("Collecting", manager.getplugin("floe-collecting")).passed_over
+    unknown = [*listing.broken, *(f"{found.endpoint}  is left out: {why}" for found, why in passed_over.items())]
+    _print([*plan(listing.context.targets), *_of_own(own), *unknown], listing.context)
+    return int(pytest.ExitCode.TESTS_FAILED if unknown else pytest.ExitCode.OK)
 
 
 def _of_own(identities: Iterable[Identity]) -> Iterator[str]:

@@ -142,6 +142,11 @@ def may_have_own_checks(config: pytest.Config) -> bool:
     return bool(config.getini("floe_checks")) or not only_preflight(config)
 
 
+def is_own_check(path: Path, config: pytest.Config) -> bool:
+    """Tell whether ``path`` lies under one of the ini list ``floe_checks``."""
+    return any(path.is_relative_to(place) for place in config.getini("floe_checks"))
+
+
 def only_lists(given: argparse.Namespace) -> bool:
     """Tell whether pytest was told to show something instead of running tests."""
     return any(getattr(given, name, False) for name in _LISTINGS)

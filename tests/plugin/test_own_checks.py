@@ -479,13 +479,21 @@ def test_the_plan_lists_them_too(kafka):
     assert not (lab.path / "preflight-report").exists()
 
 
-def test_a_plan_without_what_can_not_be_collected_is_not_taken_for_whole(kafka):
-    lab = kafka("import no_such_module_here")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_module_here", "could not be collected: ModuleNotFoundError"),
+        ("pytest.importorskip('no_such_module_here')", "is left out: skipped: could not import"),
+    ],
+    ids=["broken", "skipped"],
+)
+def test_a_plan_without_what_can_not_be_collected_is_not_taken_for_whole(kafka, code, said):
+    lab = kafka(code)
     done = lab.run_apart("--floe-plan")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "prod-lab-a  lab lab  lab:ok" in done.stdout
-    assert "own/test_kafka.py  could not be collected: ModuleNotFoundError" in done.stdout
+    assert f"own/test_kafka.py  {said}" in done.stdout
 
 
 def test_the_header_says_that_there_are_some(kafka):
@@ -496,3 +504,81 @@ def test_the_header_says_that_there_are_some(kafka):
     """)
 
     lab.run().stdout.fnmatch_lines(["preflight: prod, 1 target and the marked tests, *", "preflight prod  2 targets"])
+
+
+#: What a file or its neighbours do so that pytest never gets to know of the checks in it.
+PASSED_OVER = {
+    "skipped at import": (
+        {"test_b.py": "pytest.importorskip('no_such_module_here')\n\n@MARK\ndef test_group(): pass"},
+        (),
+        ("own.test_b", "could not import 'no_such_module_here'"),
+    ),
+    "ignored": (
+        {"test_b.py": "@MARK\ndef test_group(): pass"},
+        ("--ignore=own/test_b.py",),
+        ("own.test_b", "ignored"),
+    ),
+    "ignored folder": (
+        {"sub/test_b.py": "@MARK\ndef test_group(): pass"},
+        ("--ignore-glob=*/sub",),
+        ("own.sub", "ignored"),
+    ),
+    "ignored by a conftest": (
+        {"test_b.py": "@MARK\ndef test_group(): pass", "conftest.py": "collect_ignore = ['test_b.py']"},
+        (),
+        ("own.test_b", "ignored"),
+    ),
+    "class with a constructor": (
+        {"test_b.py": "class TestGroup:\n    def __init__(self): pass\n\n    @MARK\n    def test_group(self): pass"},
+        ("-Wignore::pytest.PytestCollectionWarning",),
+        ("own.test_b.py::TestGroup::test_group", "marked `preflight`"),
+    ),
+    "marked class with a constructor": (
+        {"test_b.py": "@MARK\nclass TestGroup:\n    def __init__(self): pass\n    def test_group(self): pass"},
+        ("-Wignore::pytest.PytestCollectionWarning",),
+        ("own.test_b.py::TestGroup::test_group", "marked `preflight`"),
+    ),
+    "function of another name": (
+        {"test_b.py": "@MARK\ndef check_group(): pass\n\n@MARK\ndef test_group(): pass"},
+        (),
+        ("own.test_b.py::check_group", "marked `preflight`"),
+    ),
+}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize("way", PASSED_OVER)
+def test_what_pytest_passes_over_is_named_beside_a_good_one(kafka, way, workers):
+    files, arguments, (name, said) = PASSED_OVER[way]
+    lab = kafka("@pytest.mark.preflight('kafka')\ndef test_topic(): pass")
+    for file, code in files.items():
+        (lab.path / "own" / file).parent.mkdir(exist_ok=True)
+        (lab.path / "own" / file).write_text("import pytest\n" + code.replace("MARK", "pytest.mark.preflight('kafka')"))
+
+    assert lab.run(*arguments, *workers).ret == 1
+    assert (lab.checks()["topic"].status, lab.report()["overall_status"]) == ("ok", "fail")
+    assert (lab.checks()[name].status, lab.checks()[name].cause) == ("error", "incomplete.not_run")
+    assert said in lab.checks()[name].message
+
+
+def test_what_pytest_passes_over_for_good_reason_is_no_finding(kafka):
+    lab = kafka("""
+        @pytest.mark.preflight("kafka")
+        class TestTopics:
+            @pytest.mark.parametrize("topic", ["orders", "items"])
+            def test_topic(self, topic):
+                pass
+
+            def topic(self):
+                pass
+    """)
+    for folder in (".hidden", "build", "environment"):
+        (lab.path / "own" / folder).mkdir(exist_ok=True)
+        (lab.path / "own" / folder / "test_kafka.py").write_text("pytest.mark.preflight")
+    (lab.path / "own/environment/pyvenv.cfg").touch()
+    (lab.path / "own/test_of_an_sdk.py").write_text("import pytest\n\ndef test_sdk(): pass\n")
+    (lab.path / "own/test_ignored.py").write_text("def test_ordinary(): pass\n")
+    lab.pytester.makepyfile(test_asked="import pytest\npytest.skip('not here', allow_module_level=True)")
+
+    assert lab.run("test_asked.py", "--ignore=own/test_ignored.py").ret == 0
+    assert lab.report()["expected"] == ["prod-lab-a", "prod-kafka-topic[orders]", "prod-kafka-topic[items]"]
