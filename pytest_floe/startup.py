@@ -40,7 +40,7 @@ class Selection:
 
 def refused_options(config: pytest.Config) -> list[Problem]:
     """Return what is wrong with options and settings that are not this plugin's own, or name what is not there."""
-    return [*_of_workers(config), *_of_own_checks(config)]
+    return [*_of_workers(config), *_of_own_checks(config), *_of_last_failed(config)]
 
 
 def _of_workers(config: pytest.Config) -> list[Problem]:
@@ -59,6 +59,14 @@ def _of_workers(config: pytest.Config) -> list[Problem]:
 def _of_own_checks(config: pytest.Config) -> list[Problem]:
     missing = [path for path in config.getini("floe_checks") if not path.exists()]
     return [Problem("ini option floe_checks", f"{path} does not exist", "correct or remove it") for path in missing]
+
+
+def _of_last_failed(config: pytest.Config) -> list[Problem]:
+    """Refuse what keeps pytest from collecting the files in which nothing failed, so that their checks are unknown."""
+    if not getattr(config.option, "lf", False):
+        return []
+    said = "would leave out checks before anybody knows of them"
+    return [Problem("--last-failed", said, "use --floe-check=SERVICE or -k to narrow a run, or --failed-first")]
 
 
 def is_builtin_local(given: Options, config: pytest.Config) -> bool:

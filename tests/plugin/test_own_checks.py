@@ -582,3 +582,30 @@ def test_what_pytest_passes_over_for_good_reason_is_no_finding(kafka):
 
     assert lab.run("test_asked.py", "--ignore=own/test_ignored.py").ret == 0
     assert lab.report()["expected"] == ["prod-lab-a", "prod-kafka-topic[orders]", "prod-kafka-topic[items]"]
+
+
+def after_a_failure(kafka):
+    """Run a good check and a file that sorts after it, whose check fails; return the lab."""
+    lab = kafka("@pytest.mark.preflight('kafka')\ndef test_topic(): pass")
+    broken = "import pytest\n\n@pytest.mark.preflight('kafka')\ndef test_group(): assert False"
+    (lab.path / "own/test_b.py").write_text(broken)
+    assert lab.run().ret == 1
+    return lab
+
+
+def test_the_last_failed_alone_are_refused(kafka):
+    lab = after_a_failure(kafka)
+
+    result = lab.run("--lf")
+    assert result.ret == 4
+    assert "--last-failed: would leave out checks" in result.stderr.str()
+    assert lab.report()["overall_status"] == "fail"
+
+
+@pytest.mark.parametrize("option", ["--ff", "--sw", "--sw-skip"])
+def test_the_last_failed_first_leave_nothing_out(kafka, option):
+    lab = after_a_failure(kafka)
+    lab.run(option)
+
+    assert lab.run(option).ret == 1
+    assert sorted(lab.report()["expected"]) == ["prod-kafka-group", "prod-kafka-topic", "prod-lab-a"]
