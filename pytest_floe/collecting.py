@@ -23,6 +23,7 @@ from pytest_floe.verdict import Identity
 MARKER = "preflight"
 MODULE = "pytest_floe.checks.preflight"
 NODE_ID = "checks/preflight.py"
+_FIXTURES = ("target", "verify_target")
 _LONGEST_REMEDY = 1000
 IDENTITY = pytest.StashKey[Identity]()
 
@@ -186,6 +187,8 @@ def identify(items: list[pytest.Item], context: Context) -> list[Identity]:
         mark = item.get_closest_marker(MARKER)
         if isinstance(item.parent, PreflightModule):
             item.stash[IDENTITY] = identity_of(target_of(item))
+            # A project's autouse fixtures may stand in for the very services that are to be verified.
+            cast("pytest.Function", item).fixturenames[:] = _FIXTURES
         elif mark:
             identity = item.stash[IDENTITY] = _of_marked(item, mark, context.environment, set(own))
             own[identity.id] = identity

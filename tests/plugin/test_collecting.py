@@ -28,6 +28,26 @@ def test_options_may_stand_in_the_configuration_of_pytest(lab):
     assert lab.statuses() == [("a", "warning", "latency.slow")]
 
 
+AUTOUSE = """
+
+@pytest.fixture(autouse=True)
+def no_real_services(monkeypatch):
+    monkeypatch.setattr("socket.create_connection", lambda *arguments, **keywords: None)
+    Path("traces").mkdir(exist_ok=True)
+    Path("traces/stood-in").touch()
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with workers"])
+def test_fixtures_of_the_project_do_not_reach_the_built_in_checks(lab, workers):
+    lab.services("ok")
+    with (lab.path / "conftest.py").open("a") as conftest:
+        conftest.write("\nimport pytest\n" + AUTOUSE)
+
+    assert lab.run(*workers).ret == 0
+    assert not (lab.path / "traces/stood-in").exists()
+
+
 def test_it_can_be_started_in_a_subfolder(lab, monkeypatch):
     lab.services("ok")
     lab.pytester.makeini("[pytest]\n")
