@@ -18,6 +18,8 @@ from pytest_floe.secrets import Scrubber
 WITHHELD = "withheld by pytest-floe: this file held a secret of the run\n"
 #: Options of pytest and its plugins that name a file to write.
 _FILES = ("xmlpath", "htmlpath", "debug", "report_log", "json_report_file")
+#: Options of plugins that name a folder to write to.
+_FOLDERS = ("allure_report_dir",)
 _DEEPEST_MARKUP = 3  # pytest-html escapes what is in a log, then the data that the log is part of
 
 
@@ -35,6 +37,9 @@ def _of_pytest(config: pytest.Config) -> Iterator[Path]:
     for option in _FILES:
         if path := getattr(config.option, option, None):
             yield config.invocation_params.dir / Path(path).expanduser()
+    for option in _FOLDERS:
+        if folder := getattr(config.option, option, None):
+            yield from _under(config.invocation_params.dir / Path(folder).expanduser())
     if page := getattr(config.option, "htmlpath", None):
         yield from _under(config.invocation_params.dir / Path(page).expanduser().parent / "assets")
     log: Any = config.pluginmanager.getplugin("logging-plugin")

@@ -1,48 +1,46 @@
-"""SIGTERM ends a run as Ctrl-C does: in order, with canaries removed and the report written."""
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: in order, with canaries removed and the report written."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
 import pytest
 
 EXIT_SIGTERM = 128 + signal.SIGTERM
-_SIGTERM = "SIGTERM"
-_DISTURBING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_DISTURBING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+_Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end pytest with status 143; does nothing outside the main thread, where Python takes no signals."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let SIGTERM, and SIGHUP unless nohup has it ignored, end pytest with status 128 and the signal's number."""
+    under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    endings = (signal.SIGTERM,) if under_nohup else (signal.SIGTERM, signal.SIGHUP)
+    with _handling(dict.fromkeys(endings, _terminate)):
         yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    pytest.exit(_SIGTERM, returncode=EXIT_SIGTERM)
+@contextmanager
+def terminable_by_controller() -> Iterator[None]:
+    """Let SIGTERM end a worker; a terminal that closes tells the controller as well, and that ends its workers."""
+    with _handling({signal.SIGTERM: _terminate, signal.SIGHUP: signal.SIG_IGN}):
+        yield
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    pytest.exit(signal.Signals(number).name, returncode=128 + number)
 
 
 @contextmanager
 def on_request(act: Callable[[], None]) -> Iterator[None]:
     """Call ``act`` in the main thread when the controller asks for it, by SIGUSR1."""
-    if threading.current_thread() is not threading.main_thread():
+    with _handling({signal.SIGUSR1: lambda _signal, _frame: act()}):
         yield
-        return
-    before = signal.signal(signal.SIGUSR1, lambda _signal, _frame: act())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
 
 
 @contextmanager
@@ -78,10 +76,17 @@ def undisturbed() -> Iterator[None]:
 
     What sets handlers of its own inside must also undo that inside: otherwise they come back with the end.
     """
+    with _handling(dict.fromkeys(_DISTURBING, signal.SIG_IGN)):
+        yield
+
+
+@contextmanager
+def _handling(handlers: Mapping[int, _Handler]) -> Iterator[None]:
+    """Handle signals so; does nothing outside the main thread, where Python takes no signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _DISTURBING}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -110,7 +110,8 @@ def end(watch: Watch, hung: dict[str, str]) -> None:
         note(watch.subject, hung)
     try:
         if watch.subject.get("rescue"):  # before the kill: in a container that may be the end of everything
-            command = [sys.executable, "-m", "pytest_floe.rescue"]
+            # -P: an html.py in the user's working directory is not Python's
+            command = [sys.executable, "-P", "-m", "pytest_floe.rescue"]
             left = json.dumps(watch.subject["rescue"])
             subprocess.run(command, input=left, text=True, check=False, timeout=RESCUE_SECONDS)  # noqa: S603
     finally:

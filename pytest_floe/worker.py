@@ -15,7 +15,7 @@ from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
 from pytest_floe.redaction import scrub_metadata, scrub_warning, shielded
-from pytest_floe.signals import EXIT_SIGTERM, on_request, stopped_by, terminable, undisturbed
+from pytest_floe.signals import EXIT_SIGTERM, on_request, stopped_by, terminable_by_controller, undisturbed
 
 
 class Worker:
@@ -29,7 +29,7 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        self._cleanup.enter_context(terminable())
+        self._cleanup.enter_context(terminable_by_controller())
         self._cleanup.enter_context(shielded(self.config, self.context.scrubber))
         scrub_metadata(self.config, self.context.scrubber)  # it travels to the controller, and is told on the way
         self.context.evidence.join(self.context.report_dir)

@@ -69,11 +69,12 @@ class Lab:
         out, err = process.communicate(timeout=WITHIN)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """Start pytest in a session of its own, as a terminal or a CI job would."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:faker", "--floe-env=prod"]
+    def start(self, *arguments: str, by: tuple[str, ...] = (), **variables: str) -> subprocess.Popen[str]:
+        """Start pytest, ``by`` another command if there is one, in a session of its own, as a terminal would."""
+        pytest_script = [sys.executable, "-P", "-m", "pytest"]  # which does not import from the working directory
+        command = [*pytest_script, "-p", "no:hypothesispytest", "-p", "no:faker", "--floe-env=prod"]
         process = subprocess.Popen(
-            [*command, *arguments],
+            [*by, *command, *arguments],
             cwd=self.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

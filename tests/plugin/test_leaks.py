@@ -49,6 +49,19 @@ import pathlib
 def pytest_html_results_summary(summary):
     pathlib.Path("assets/note.txt").write_text(os.environ["LAB_TOKEN"])
 """
+#: As allure-pytest does, which takes its texts from the exceptions themselves.
+INTO_ALLURES_FOLDER = """
+import os
+import pathlib
+
+def pytest_addoption(parser):
+    parser.addoption("--alluredir", dest="allure_report_dir")
+
+def pytest_collection_finish(session):
+    folder = pathlib.Path(session.config.option.allure_report_dir)
+    folder.mkdir()
+    (folder / "of-a-test.json").write_text(os.environ["LAB_TOKEN"])
+"""
 INTO_THE_LOG = """
 import os
 
@@ -81,8 +94,9 @@ def leaking(lab, code, *arguments):
         (INTO_THE_PAGE, ("--html=page.html", "--self-contained-html"), "page.html"),
         (INTO_AN_ASSET, ("--html=page.html",), "assets/note.txt"),
         (INTO_THE_LOG, ("--log-file=run.log",), "run.log"),
+        (INTO_ALLURES_FOLDER, ("--alluredir=allure",), "allure/of-a-test.json"),
     ],
-    ids=["suite property", "with workers", "record", "page of pytest-html", "its assets", "log file"],
+    ids=["suite property", "with workers", "record", "page of pytest-html", "its assets", "log file", "allure"],
 )
 def test_a_file_with_a_secret_in_it_is_withheld_and_named(lab, code, arguments, file):
     result = leaking(lab, code, *arguments)

@@ -149,6 +149,14 @@ def test_a_check_that_never_releases_the_interpreter_is_ended(lab, workers):
         assert lab.checks()["a"].status == "ok"
 
 
+def test_a_hang_is_reported_in_a_folder_with_a_module_named_as_one_of_pythons(lab):
+    lab.services("hold_the_interpreter")
+    (lab.path / "html.py").write_text("raise SystemExit('a module of the project')")
+    lab.run_apart("--floe-timeout=1")
+
+    assert lab.checks()["a"].cause == "timeout"
+
+
 @pytest.mark.parametrize("status", ["os._exit(0)", "SystemExit"])
 def test_a_check_that_ends_the_process_is_not_green(lab, status):
     lab.services("die" if status == "os._exit(0)" else "leave_process", "ok")
