@@ -20,9 +20,11 @@ from pytest_floe.execution import PROPERTY, Execution
 from pytest_floe.gathering import Gathering
 from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
+from pytest_floe.local.launch import HOST
 from pytest_floe.local.platform import LocalPlatform, StartError
 from pytest_floe.options import Options
 from pytest_floe.progress import Progress
+from pytest_floe.proxies import without_proxy
 from pytest_floe.redaction import scrub_metadata, scrub_report, scrub_warning, shielded
 from pytest_floe.report import terminal, termination, writing
 from pytest_floe.report.models import PreflightReport, PreflightResult
@@ -114,6 +116,7 @@ class Controller:
             said = f"the embedded {error.service} did not start: {error.said}"
             raise ConfigurationProblems([Problem("--floe-env=local", said, error.remedy)]) from error
         self._cleanup.callback(platform.stop)
+        self._cleanup.enter_context(without_proxy(HOST))
         return platform.environment()
 
     def _left_to_rescue(self) -> dict[str, str | None]:

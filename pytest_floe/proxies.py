@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import socket
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -76,6 +78,21 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     finding = Finding("config.invalid", said, f"{variable}: http://USER:PASSWORD@HOST:PORT")
     finding.step = "resolve"  # there is no name to resolve
     raise finding
+
+
+@contextlib.contextmanager
+def without_proxy(host: str) -> Iterator[None]:
+    """Have ``host`` reached directly whatever the environment sets, in this process and in those it starts."""
+    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+    exempt = before["no_proxy"] or before["NO_PROXY"]
+    os.environ.update(dict.fromkeys(before, f"{exempt},{host}" if exempt else host))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def passwords() -> set[str]:

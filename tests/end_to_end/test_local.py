@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,20 @@ def test_four_services_are_verified_by_writing(local):
     assert [check["service"] for check in local.report["checks"]] == SERVICES
     assert {check["status"] for check in local.report["checks"]} == {"ok"}
     assert {check["details"]["scope"] for check in local.report["checks"]} == {"read-write"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "with workers"])
+def test_a_proxy_of_the_environment_is_left_aside(tmp_path, monkeypatch, workers):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, nobody)
+        monkeypatch.setenv(name.upper(), nobody)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    found = run(tmp_path, "--floe-env=local", *workers)
+
+    assert found.status == 0, found.output
 
 
 @pytest.mark.parametrize(
