@@ -16,7 +16,7 @@ from pytest_floe.collecting import Collecting
 from pytest_floe.config.problems import ConfigurationProblems, Problem
 from pytest_floe.console import Console
 from pytest_floe.context import Context
-from pytest_floe.execution import PROPERTY, Execution
+from pytest_floe.execution import CARRIER, PROPERTY, Execution
 from pytest_floe.gathering import Gathering
 from pytest_floe.journal import Watchdog, WatchedJournal
 from pytest_floe.leaving import leave_promptly
@@ -160,7 +160,7 @@ class Controller:
             scrub_report(report, self.context.scrubber)
             result = self.gathering.crashed(report.nodeid)
         for name, value in list(report.user_properties):
-            if name == PROPERTY:
+            if name == CARRIER:
                 report.user_properties.remove((name, value))
                 result = PreflightResult.model_validate(value)
                 self.gathering.take(result)

@@ -25,7 +25,8 @@ from pytest_floe.verdict import Identity
 
 RESULT = pytest.StashKey[PreflightResult]()
 PROBE = pytest.StashKey[Probe]()
-PROPERTY = "floe"  # under this name a result travels with its report, also from a worker to the controller
+PROPERTY = "floe"  # what the names of JUnit's properties begin with
+CARRIER = "_floe.result"  # under this name a result travels with its report, also from a worker to the controller
 
 
 class Execution:
@@ -136,7 +137,7 @@ class Execution:
             if result is not item.stash.get(RESULT, None):
                 self.context.evidence.finished(result)
             item.stash[RESULT] = result
-            report.user_properties.append((PROPERTY, result.model_dump(mode="json")))
+            report.user_properties.append((CARRIER, result.model_dump(mode="json")))
         return report
 
     def _result_of(

@@ -17,11 +17,34 @@ def test_junit_has_the_result_of_each_check_as_properties(lab):
     assert properties["floe.cause"] == "authorize.denied"
     assert properties["floe.remediation"] == "grant INSERT on lab"
     assert properties["floe.target"] == "prod-lab-b"
-    assert "floe" not in properties
+    assert all(name.startswith("floe.") for name in properties)
     assert failed.find("failure") is not None
     warned = cases["test_service[prod-lab-c]"]
     assert warned.find("failure") is None
     assert "warning" in [one.get("value") for one in warned.iter("property")]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with workers"])
+def test_properties_of_tests_are_their_own(lab, workers):
+    lab.services("ok")
+    lab.pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        def test_ordinary(record_property):
+            record_property("floe", "yes")
+
+        @pytest.mark.preflight("kafka")
+        def test_topic(record_property):
+            record_property("floe", "no")
+        """
+    )
+
+    assert lab.run("test_own.py", "--junitxml=junit.xml", "-ojunit_family=legacy", *workers).ret == 0
+    assert lab.statuses() == [("a", "ok", None), ("topic", "ok", None)]
+    cases = {case.get("name"): case for case in ET.parse(lab.path / "junit.xml").iter("testcase")}
+    assert [one.get("value") for one in cases["test_ordinary"].iter("property")] == ["yes"]
+    assert "no" in [one.get("value") for one in cases["test_topic"].iter("property")]
 
 
 def test_the_summary_is_the_last_that_the_terminal_says(lab):
