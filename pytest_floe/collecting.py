@@ -41,7 +41,7 @@ class PreflightModule(pytest.Module):
     @classmethod
     def of(cls, session: pytest.Session) -> PreflightModule:
         """Return the collector of ``session``."""
-        path = session.config.rootpath / NODE_ID
+        path = Path(str(importlib.import_module(MODULE).__file__))
         return cls.from_parent(session, path=path, nodeid=NODE_ID)
 
 

@@ -70,7 +70,7 @@ class Execution:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         option = session.config.option
         broken = session.testsfailed and not option.continue_on_collection_errors
-        if not self.together or broken or option.collectonly or option.setuponly:
+        if not self.together or broken or option.collectonly or getattr(option, "setuponly", False):
             return
         for target in self._selected.values():
             self._verify(target)

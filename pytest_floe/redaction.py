@@ -36,7 +36,8 @@ def shielded(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
             logger.addFilter(_is_no_detail)
             stack.callback(logger.removeFilter, _is_no_detail)
         stack.enter_context(_traced(config, scrubber))
-        stack.enter_context(_harmless(config.pluginmanager.getplugin("logging-plugin").log_cli_handler))
+        if logs := config.pluginmanager.getplugin("logging-plugin"):
+            stack.enter_context(_harmless(logs.log_cli_handler))
         for owner, name in _ways_out(config):
             stream = getattr(owner, name)
             setattr(owner, name, ScrubbedStream(stream, scrubber))
@@ -53,8 +54,8 @@ def _ways_out(config: pytest.Config) -> Iterator[tuple[Any, str]]:
     if reporter is not None:
         yield reporter._tw, "_file"  # noqa: SLF001
     yield from ((sys, "stdout"), (sys, "stderr"))
-    capturing = config.pluginmanager.getplugin("capturemanager")._global_capturing  # noqa: SLF001
-    for captured in (capturing.out, capturing.err):
+    capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
+    for captured in (getattr(capturing, "out", None), getattr(capturing, "err", None)):
         stream = getattr(captured, "syscapture", captured)
         owners = ((stream, "_old"), (getattr(stream, "tmpfile", None), "_other"))  # the latter of --capture=tee-sys
         yield from ((owner, name) for owner, name in owners if hasattr(owner, name))

@@ -252,3 +252,20 @@ def test_a_line_of_the_live_log_that_can_not_be_shown_is_no_finding(lab):
     done = lab.run_apart("-o", "log_cli=true", "-o", "log_cli_level=DEBUG")
     assert done.returncode == 0, done.stdout
     assert lab.statuses() == [("a", "ok", None)]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--nf",),
+        ("--ff", "-pno:terminal"),
+        ("-pno:logging", "-pno:capture", "-pno:setuponly", "-pno:cacheprovider", "-pno:junitxml", "-pno:warnings"),
+    ],
+    ids=["new first", "no terminal", "no plugins"],
+)
+def test_what_pytest_itself_can_do_and_leave_out_changes_nothing(lab, arguments, workers):
+    lab.services("ok", "fail")
+
+    assert lab.run_apart(*arguments, *workers).returncode == 1
+    assert lab.statuses() == [("a", "ok", None), ("b", "error", "authorize.denied")]
