@@ -70,18 +70,22 @@ def uncaptured(config: pytest.Config) -> int | None:
 
 @contextlib.contextmanager
 def _traced(config: pytest.Config, scrubber: Scrubber) -> Iterator[None]:
-    """Scrub what --debug writes, the arguments of all hooks, and what it has written before the secrets were known."""
+    """Scrub what --debug writes, the arguments of all hooks, and what it has written before the secrets were known.
+
+    With PYTEST_DEBUG it goes to the terminal, which takes nothing back.
+    """
     write = config.trace.root._writer  # noqa: SLF001 - there is a setter only
     stream = getattr(write, "__self__", None)
     if not isinstance(stream, TextIOWrapper):
         yield
         return
-    stream.flush()
-    before = Path(stream.name).read_text("utf-8")
-    stream.seek(0)
-    stream.truncate()
     scrubbed = ScrubbedStream(stream, scrubber)
-    scrubbed.write(before)
+    if isinstance(stream.name, str):
+        stream.flush()
+        before = Path(stream.name).read_text("utf-8")
+        stream.seek(0)
+        stream.truncate()
+        scrubbed.write(before)
     config.trace.root.setwriter(scrubbed.write)
     try:
         yield

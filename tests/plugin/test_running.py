@@ -269,3 +269,12 @@ def test_what_pytest_itself_can_do_and_leave_out_changes_nothing(lab, arguments,
 
     assert lab.run_apart(*arguments, *workers).returncode == 1
     assert lab.statuses() == [("a", "ok", None), ("b", "error", "authorize.denied")]
+
+
+def test_the_trace_of_pytest_has_no_secrets(lab):
+    lab.services("raise_error", password="${env:LAB_TOKEN}")
+    done = lab.run_apart(LAB_TOKEN="sentinel-of-the-lab", PYTEST_DEBUG="1")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "pytest_runtest_makereport" in done.stderr
+    assert "sentinel" not in done.stdout + done.stderr
