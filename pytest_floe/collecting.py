@@ -122,7 +122,7 @@ class Collecting:
         """Return a finding for each path of ``floe_checks`` in which no test is marked; pytest itself says nothing."""
         marked = [item.path for item in items if item.get_closest_marker(MARKER)]
         missing = []
-        for path in config.getini("floe_checks"):
+        for path in options.own_checks(config):
             known = [*marked, *(config.rootpath / one.endpoint.partition("::")[0] for one in self.passed_over)]
             if not any(item_path.is_relative_to(path) for item_path in known):
                 name = path.name.removesuffix(".py")

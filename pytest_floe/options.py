@@ -7,12 +7,26 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 _ASKED_FOR = pytest.StashKey[list[str]]()
 _LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "showmarkers", "cacheshow", "help", "version")
+#: The options of the ini file, by name: how pytest reads them, and their help.
+_INI: dict[str, tuple[Literal["string", "args", "paths"], str]] = {
+    "floe_env": ("string", "Environment of a bare --floe-env; never turns the checks on by itself."),
+    "floe_config": ("string", "Twin of --floe-config."),
+    "floe_check": ("args", "Twin of --floe-check."),
+    "floe_timeout": ("string", "Twin of --floe-timeout."),
+    "floe_slow": ("string", "Twin of --floe-slow."),
+    "floe_strict": ("string", "Twin of --floe-strict."),
+    "floe_wait": ("string", "Twin of --floe-wait."),
+    "floe_report_dir": ("string", "Twin of --floe-report-dir."),
+    "floe_deadline": ("string", "Twin of --floe-deadline."),
+    "floe_termination_log": ("string", "Twin of --floe-termination-log."),
+    "floe_checks": ("paths", "Files and folders with checks of your own, marked `preflight`."),
+}
 BARE = "\0bare"  # --floe-env without a name: FLOE_ENV or the ini file gives it
 
 TIMEOUT_RANGE = (1.0, 300.0)
@@ -70,17 +84,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--floe-termination-log", metavar="PATH", help="Write verdict and findings, 4 KiB at most, to this file."
     )
-    parser.addini("floe_env", "Environment of a bare --floe-env; never turns the checks on by itself.", "string")
-    parser.addini("floe_config", "Twin of --floe-config.", "string")
-    parser.addini("floe_check", "Twin of --floe-check.", "args")
-    parser.addini("floe_timeout", "Twin of --floe-timeout.", "string")
-    parser.addini("floe_slow", "Twin of --floe-slow.", "string")
-    parser.addini("floe_strict", "Twin of --floe-strict.", "string")
-    parser.addini("floe_wait", "Twin of --floe-wait.", "string")
-    parser.addini("floe_report_dir", "Twin of --floe-report-dir.", "string")
-    parser.addini("floe_deadline", "Twin of --floe-deadline.", "string")
-    parser.addini("floe_termination_log", "Twin of --floe-termination-log.", "string")
-    parser.addini("floe_checks", "Files and folders with checks of your own, marked `preflight`.", "paths")
+    for name, (kind, said) in _INI.items():
+        parser.addini(name, said, kind)
 
 
 def read(config: pytest.Config) -> Options:
@@ -101,6 +106,7 @@ def read(config: pytest.Config) -> Options:
         deadline=reader.number("deadline", 0, 1, LONGEST_DEADLINE),
         termination_log=termination_log(config),
     )
+    reader.mistakes += filter(None, (_ini(config, name)[1] for name in _INI))
     if reader.mistakes:
         raise pytest.UsageError(*reader.mistakes)
     return options
@@ -127,7 +133,7 @@ def path(config: pytest.Config, name: str) -> tuple[Path | None, str]:
         return here / given, flag
     if given := os.environ.get(variable):
         return here / given, variable
-    if given := config.getini(twin):
+    if given := _ini(config, twin)[0]:
         return (config.inipath.parent if config.inipath else here) / given, f"ini option {twin}"
     return None, flag
 
@@ -139,12 +145,17 @@ def only_preflight(config: pytest.Config) -> bool:
 
 def may_have_own_checks(config: pytest.Config) -> bool:
     """Tell whether marked tests may be collected beside the targets; how many is not known before."""
-    return bool(config.getini("floe_checks")) or not only_preflight(config)
+    return bool(own_checks(config)) or not only_preflight(config)
+
+
+def own_checks(config: pytest.Config) -> list[Path]:
+    """Return the files and folders of the ini list ``floe_checks``."""
+    return list(_ini(config, "floe_checks")[0] or ())
 
 
 def is_own_check(path: Path, config: pytest.Config) -> bool:
     """Tell whether ``path`` lies under one of the ini list ``floe_checks``."""
-    return any(path.is_relative_to(place) for place in config.getini("floe_checks"))
+    return any(path.is_relative_to(place) for place in own_checks(config))
 
 
 def only_lists(given: argparse.Namespace) -> bool:
@@ -154,7 +165,7 @@ def only_lists(given: argparse.Namespace) -> bool:
 
 def narrow_paths(config: pytest.Config) -> None:
     """Collect the checks under the ini list ``floe_checks``: only these, or beside the paths that the user named."""
-    own = [str(path) for path in config.getini("floe_checks")]
+    own = [str(path) for path in own_checks(config)]
     config.stash[_ASKED_FOR] = [] if only_preflight(config) else list(config.args)
     config.args = [*config.stash[_ASKED_FOR], *own]
 
@@ -167,6 +178,18 @@ def is_asked_for(path: Path, config: pytest.Config) -> bool:
     return bool(asked) and (config.option.pyargs or any(path.resolve().is_relative_to(place) for place in named))
 
 
+def _ini(config: pytest.Config, name: str) -> tuple[Any, str]:
+    """Return the value of an option of the ini file, and what is wrong with it; it then counts as not given."""
+    try:
+        return config.getini(name), ""
+    except (pytest.UsageError, TypeError, ValueError) as error:  # the latter two before pytest 9
+        said = str(error).rpartition(f"'{name}' ")[2]
+    if said.startswith("expects"):  # in a native TOML file
+        example = '"..."' if _INI[name][0] == "string" else '["..."]'
+        return None, f"ini option {name}: {said}; write {name} = {example}"
+    return None, f"ini option {name}: {said}; close it, or put a backslash before the quotation mark"
+
+
 class _Reader:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -176,14 +199,14 @@ class _Reader:
         variable = f"FLOE_{name.upper()}"
         yield self.config.getoption(f"floe_{name}"), f"--floe-{name.replace('_', '-')}"
         yield os.environ.get(variable) or None, variable
-        yield self.config.getini(f"floe_{name}") or None, f"ini option floe_{name}"
+        yield _ini(self.config, f"floe_{name}")[0] or None, f"ini option floe_{name}"
 
     def _first(self, name: str) -> tuple[Any, str]:
         return next(((value, source) for value, source in self._layers(name) if value is not None), (None, ""))
 
     def environment(self) -> str:
         given = self.config.getoption("floe_env")
-        name = given if given != BARE else os.environ.get("FLOE_ENV") or self.config.getini("floe_env")
+        name = given if given != BARE else os.environ.get("FLOE_ENV") or _ini(self.config, "floe_env")[0]
         if not name:
             self.mistakes.append("--floe-env: names no environment; write --floe-env=NAME, or set FLOE_ENV")
         return str(name)

@@ -57,7 +57,7 @@ def _of_workers(config: pytest.Config) -> list[Problem]:
 
 
 def _of_own_checks(config: pytest.Config) -> list[Problem]:
-    missing = [path for path in config.getini("floe_checks") if not path.exists()]
+    missing = [path for path in options.own_checks(config) if not path.exists()]
     return [Problem("ini option floe_checks", f"{path} does not exist", "correct or remove it") for path in missing]
 
 

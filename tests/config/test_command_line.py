@@ -227,6 +227,33 @@ def test_all_wrong_options_are_said_at_once(pytester: pytest.Pytester, monkeypat
         assert said in result.stderr.str()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said", "remedy"),
+    [
+        ("pytest.toml", "floe_timeout = 20", "expects a string, got int: 20", 'write floe_timeout = "..."'),
+        ("pytest.toml", "floe_report_dir = 3", "expects a string, got int: 3", 'write floe_report_dir = "..."'),
+        ("pytest.toml", "floe_checks = 'own'", "expects a list for type", 'write floe_checks = ["..."]'),
+        ("pytest.ini", 'floe_check = it"s', "No closing quotation", "close it, or"),
+        ("pytest.ini", 'floe_checks = it"s', "No closing quotation", "close it, or"),
+    ][0 if pytest.version_tuple >= (9,) else 3 :],  # there is no pytest.toml before
+)
+def test_a_value_that_pytest_can_not_read_is_exit_4_and_no_stale_green_survives(
+    pytester: pytest.Pytester, name: str, value: str, said: str, remedy: str
+) -> None:
+    pytester.makeconftest(KIND)
+    (pytester.path / "floe.yaml").write_text("environments: {prod: {targets: [{service: lab, kind: lab}]}}")
+    assert run(pytester, "--floe-env=prod").ret == 0
+    (pytester.path / name).write_text(f"[pytest]\n{value}\n")
+    result = run(pytester, "--floe-env=prod")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    option = value.partition(" ")[0]
+    assert f"ini option {option}: {said}" in result.stderr.str()
+    (error,) = report(pytester)["config"]["errors"]
+    assert error["where"] == f"ini option {option}"
+    assert error["remedy"].startswith(remedy)
+
+
 @pytest.mark.parametrize("floe", ["environments: [", "environments: {prod: {compute_tpye: x}}", "\0"])
 def test_local_works_beside_a_broken_file(pytester: pytest.Pytester, floe: str) -> None:
     (pytester.path / "floe.yaml").write_text(floe)
