@@ -12,7 +12,10 @@ from typing import Any, Literal
 import pytest
 
 _ASKED_FOR = pytest.StashKey[list[str]]()
-_LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "showmarkers", "cacheshow", "help", "version")
+_LISTINGS = (
+    *("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "showmarkers", "cacheshow"),
+    *("help", "version"),
+)
 #: The options of the ini file, by name: how pytest reads them, and their help.
 _INI: dict[str, tuple[Literal["string", "args", "paths"], str]] = {
     "floe_env": ("string", "Environment of a bare --floe-env; never turns the checks on by itself."),

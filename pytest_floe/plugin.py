@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("floe_env") is None:
         return
     options.narrow_paths(config)
+    if options.only_lists(config.option):
+        config.option.dist = "no"  # there is nothing that workers of pytest-xdist could share
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         from pytest_floe.worker import Worker  # noqa: PLC0415 - a run without --floe-env must not pay for it

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_floe import options
+from pytest_floe.collecting import NODE_ID
 from pytest_floe.config import loading
 from pytest_floe.config.loading import LOCAL, Configuration
 from pytest_floe.config.problems import ConfigurationProblems, Problem, nearest
@@ -40,7 +41,7 @@ class Selection:
 
 def refused_options(config: pytest.Config) -> list[Problem]:
     """Return what is wrong with options and settings that are not this plugin's own, or name what is not there."""
-    return [*_of_workers(config), *_of_own_checks(config), *_of_last_failed(config)]
+    return [*_of_workers(config), *_of_own_checks(config), *_of_last_failed(config), *_of_node_ids(config)]
 
 
 def _of_workers(config: pytest.Config) -> list[Problem]:
@@ -67,6 +68,17 @@ def _of_last_failed(config: pytest.Config) -> list[Problem]:
         return []
     said = "would leave out checks before anybody knows of them"
     return [Problem("--last-failed", said, "use --floe-check=SERVICE or -k to narrow a run, or --failed-first")]
+
+
+def _of_node_ids(config: pytest.Config) -> list[Problem]:
+    """Refuse the node ids of built-in checks, which are nowhere on disk."""
+    given = [argument for argument in map(str, config.args) if f"{NODE_ID}::" in argument]
+    files = [config.invocation_params.dir / argument.partition("::")[0] for argument in given]
+    return [
+        Problem(argument, "names a built-in check, which has no file of its own", "use --floe-check=SERVICE")
+        for argument, file in zip(given, files, strict=True)
+        if not file.exists()
+    ]
 
 
 def is_builtin_local(given: Options, config: pytest.Config) -> bool:

@@ -112,3 +112,29 @@ def test_when_off_it_imports_nothing_of_weight(pytester):
     result = subprocess.run(command, cwd=pytester.path, env=environment, capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout
+
+
+def test_the_id_of_a_built_in_check_is_refused_with_another_way(lab):
+    lab.services("ok")
+    result = lab.run("checks/preflight.py::test_service[prod-lab-a]")
+
+    assert result.ret == 4
+    assert "names a built-in check, which has no file of its own; use --floe-check=SERVICE" in result.stderr.str()
+    assert lab.report()["overall_status"] == "fail"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize("option", ["--setup-plan", "--fixtures", "--collect-only"])
+def test_what_only_shows_something_touches_no_report(lab, option, workers):
+    lab.services("ok")
+    lab.pytester.makeini("[pytest]\nfloe_checks = own.py\npython_files = own.py\n")
+    (lab.path / "own.py").write_text(
+        "import pytest\n\n@pytest.mark.preflight('kafka')\ndef test_topic(probe): assert False\n"
+    )
+    folder = lab.path / "preflight-report"
+    folder.mkdir()
+    (folder / "preflight-report.json").write_text("of an earlier run")
+    done = lab.run_apart(option, *workers)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "preflight-report.json").read_text() == "of an earlier run"
