@@ -93,8 +93,8 @@ class BigQueryDataset:
         tables: list[Any] = []
         for page in listed.pages:
             tables += page
-            # The client takes any JSON object for a list without tables, and tables without a name.
-            if page.raw_page.get("kind") != "bigquery#tableList" or not all(table.table_id for table in tables):
+            # The client takes any JSON object for a list without tables, and any JSON value for a table's name.
+            if page.raw_page.get("kind") != "bigquery#tableList" or not all(map(_is_named, tables)):
                 message = "the answer to a listing is no list of tables"
                 raise Finding("operate.unexpected_response", message, self._settings.address)
         return tables
@@ -121,7 +121,8 @@ class BigQueryDataset:
         probe, explain = self._probe, self._explain("bigquery.tables.delete", cause="authorize.delete_denied")
         with probe.step("operate.sweep"), sweeping(probe):
             listed = self._client.list_tables(self.name, max_results=_TABLES_LISTED, **self._once)
-            left = [item.table_id for item in listed if item.table_id.startswith(scratch_table.PREFIX)]
+            names = [item.table_id for item in listed if _is_named(item)]
+            left = [name for name in names if name.startswith(scratch_table.PREFIX)]
             for name in in_time(probe, left):
                 with sweeping(probe):
                     table = self._client.get_table(f"{self.name}.{name}", **self._once)
@@ -197,6 +198,10 @@ class BigQueryDataset:
             enable="bigquery.googleapis.com",
             prohibited=text,
         )
+
+
+def _is_named(table: Any) -> bool:
+    return isinstance(table.table_id, str) and table.table_id != ""
 
 
 def _is_partitioned(table: Any) -> bool:

@@ -30,12 +30,6 @@ _HEALTH = ("GET", "/v1/info")
 _ANY_RESULT = ("GET", "/v1/statement/")
 _STATEMENT = ("POST", "/query-request")
 _JOB = ("POST", "/jobs")
-_NAMELESS = {
-    "kind": "bigquery#table",
-    "type": "TABLE",
-    "id": "demo:shop.",
-    "tableReference": {"projectId": "demo", "datasetId": "shop", "tableId": None},
-}
 _LISTING = r"/datasets/\w+/tables\?"
 
 
@@ -53,6 +47,13 @@ def failing(name: str, message: str = "as the matrix wants it", *causes: tuple[s
         chain = {"type": kind, "message": said, "cause": chain}
     error = {"errorName": name, "errorType": "USER_ERROR", "errorCode": 1, "message": message, "failureInfo": chain}
     return Answer(200, {"id": "1", "infoUri": "", "stats": {"state": "FAILED"}, "error": error})
+
+
+def listing(name: object) -> Tamper:
+    """Have BigQuery list one table, of that name."""
+    reference = {"projectId": "demo", "datasetId": "shop", "tableId": name}
+    table = {"kind": "bigquery#table", "type": "TABLE", "id": f"demo:shop.{name}", "tableReference": reference}
+    return Tamper("GET", _LISTING, edited(tables=[table]), times=1)
 
 
 def old_trino_table(*tampers: Tamper) -> Arrange:
@@ -244,8 +245,11 @@ CELLS = [
          step="authorize.query", at="query", remedy="{base}", **_ODD),
     cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, Answer(200, {"status": "up"}), times=1)),
          step="authorize.list", at="list", remedy="{base}", **_ODD),
-    cell("bigquery", "json-shape", through(BIGQUERY, Tamper("GET", _LISTING, edited(tables=[_NAMELESS]), times=1)),
-         step="authorize.list", at="a table without a name", remedy="{base}", **_ODD),
+    *(
+        cell("bigquery", "json-shape", through(BIGQUERY, listing(name)), step="authorize.list",
+             at=f"a table {at} a name", remedy="{base}", **_ODD)
+        for at, name in (("without", None), ("with an empty text for", ""), ("with no text for", True))
+    ),
     cell("bigquery", "region", through(BIGQUERY, location="US"), "operate.wrong_region", "operate.location",
          at="of the settings", remedy="set bigquery.location to EU"),
     cell("bigquery", "wrong-content", through(BIGQUERY, Tamper("GET", f"/tables/{_CANARY}.*/data",
