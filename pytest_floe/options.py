@@ -132,12 +132,15 @@ def path(config: pytest.Config, name: str) -> tuple[Path | None, str]:
     """
     here = config.invocation_params.dir
     flag, variable, twin = f"--floe-{name.replace('_', '-')}", f"FLOE_{name.upper()}", f"floe_{name}"
-    if given := getattr(config.known_args_namespace, twin):
-        return here / given, flag
-    if given := os.environ.get(variable):
-        return here / given, variable
-    if given := _ini(config, twin)[0]:
-        return (config.inipath.parent if config.inipath else here) / given, f"ini option {twin}"
+    beside_ini = config.inipath.parent if config.inipath else here
+    layers = (
+        (here, getattr(config.known_args_namespace, twin), flag),
+        (here, os.environ.get(variable), variable),
+        (beside_ini, _ini(config, twin)[0], f"ini option {twin}"),
+    )
+    for folder, given, source in layers:
+        if given:
+            return folder / os.path.expanduser(given), source  # noqa: PTH111 - leaves an unknown user as given
     return None, flag
 
 

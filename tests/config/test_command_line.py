@@ -198,6 +198,21 @@ def test_paths_in_the_ini_file_are_relative_to_it(pytester: pytest.Pytester, bel
     assert not list(below.iterdir())
 
 
+def test_paths_may_begin_with_the_home_folder_whatever_gives_them(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, below: Path
+) -> None:
+    home = pytester.mkdir("home")
+    (home / "x.yaml").write_text("environments: {prod: {targets: [{service: lab, kind: lab}]}}")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("FLOE_REPORT_DIR", "~/out")
+    pytester.makeini("[pytest]\nfloe_termination_log = ~/ended.log\n")
+    pytester.makeconftest(KIND)
+    result = run(pytester, "--floe-env=prod", "--floe-config=~/x.yaml")
+    assert result.ret == 0, result.stderr.str()
+    assert {path.name for path in home.iterdir()} == {"x.yaml", "out", "ended.log"}
+    assert not list(below.iterdir())
+
+
 @pytest.mark.parametrize("named_by", ["--floe-config", "FLOE_CONFIG", "ini option floe_config"])
 def test_a_file_that_is_not_there_is_looked_for_and_told_by_what_names_it(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, below: Path, named_by: str
