@@ -221,4 +221,8 @@ def _of_marked(item: pytest.Item, mark: pytest.Mark, environment: str, taken: se
 
 def _service(service: str, *, remediation: str | None = None) -> tuple[str, str | None]:
     """Return the arguments of the marker; raises TypeError if there are others."""
-    return str(service), remediation
+    if not isinstance(service, str) or not service.strip():
+        raise TypeError(f"the service must have a name, not {service!r}")
+    if not isinstance(remediation, str | None):
+        raise TypeError(f"the remediation must be a text, not {remediation!r}")
+    return service, remediation

@@ -300,6 +300,27 @@ def test_a_wrong_marker_is_a_usage_error(kafka, workers):
     assert lab.runs("a") == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("''", "the service must have a name, not ''"),
+        ("None", "the service must have a name, not None"),
+        ("'kafka', remediation=3", "the remediation must be a text, not 3"),
+    ],
+)
+def test_a_marker_without_a_service_or_with_an_odd_remedy_is_a_usage_error(kafka, arguments, said):
+    lab = kafka(f"""
+        @pytest.mark.preflight({arguments})
+        def test_topic():
+            pass
+    """)
+    result = lab.run()
+
+    assert result.ret == 4
+    assert said in result.stderr.str()
+    assert lab.report()["overall_status"] == "fail"
+
+
 def test_a_missing_folder_of_checks_is_a_configuration_error(lab):
     lab.services("ok")
     lab.pytester.makeini("[pytest]\nfloe_checks = nowhere\n")
