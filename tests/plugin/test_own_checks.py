@@ -596,7 +596,9 @@ def test_what_pytest_passes_over_for_good_reason_is_no_finding(kafka):
     for folder in (".hidden", "build", "environment"):
         (lab.path / "own" / folder).mkdir(exist_ok=True)
         (lab.path / "own" / folder / "test_kafka.py").write_text("pytest.mark.preflight")
-    (lab.path / "own/environment/pyvenv.cfg").touch()
+    (lab.path / "own/environment/bin").mkdir()
+    for file in ("pyvenv.cfg", "bin/activate"):  # as pytest knows one since 8.3, and before
+        (lab.path / "own/environment" / file).touch()
     (lab.path / "own/test_of_an_sdk.py").write_text("import pytest\n\ndef test_sdk(): pass\n")
     (lab.path / "own/test_ignored.py").write_text("def test_ordinary(): pass\n")
     lab.pytester.makepyfile(test_asked="import pytest\npytest.skip('not here', allow_module_level=True)")
