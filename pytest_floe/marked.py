@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_service
+from pytest_floe.diagnosis import Finding, describe, diagnose, is_of_service, shortened
 from pytest_floe.probe import Cancelled, Probe
 from pytest_floe.running import MakeProbe, Task
 from pytest_floe.verdict import Identity
@@ -28,17 +28,20 @@ class MarkedTest:
         try:
             outcome = self._item.obj(**arguments)
             if inspect.isawaitable(outcome):
-                asyncio.run(_awaited(outcome))
+                outcome = asyncio.run(_awaited(outcome))
         except (Finding, Cancelled):
             raise
         except BaseException as error:
             self.raised = error if not isinstance(error, pytest.exit.Exception | KeyboardInterrupt) else None
             raise _meaning(error, self._item.nodeid, reached=probe.reached) from error
+        if outcome is not None:
+            said = f"it returned {shortened(repr(outcome))}, which verifies nothing"
+            raise Finding("incomplete.check_broken", said, f"{self._item.nodeid}; use assert")
         probe.write = bool(probe.canaries)  # nobody else knows whether it wrote
 
 
-async def _awaited(outcome: Awaitable[Any]) -> None:
-    await outcome
+async def _awaited(outcome: Awaitable[Any]) -> Any:
+    return await outcome
 
 
 def _meaning(error: BaseException, node_id: str, *, reached: bool) -> Finding:

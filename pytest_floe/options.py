@@ -176,6 +176,17 @@ def narrow_paths(config: pytest.Config) -> None:
     config.args = [*config.stash[_ASKED_FOR], *own]
 
 
+def require_environment(config: pytest.Config) -> None:
+    """Refuse a command line that asks for what a run without an environment can't give.
+
+    Raises pytest.UsageError. In ``addopts`` and PYTEST_ADDOPTS the same options are defaults of runs with one.
+    """
+    given = [str(argument) for argument in config.invocation_params.args]
+    if alone := [argument for argument in given if argument.startswith("--floe-")]:
+        remedy = "add --floe-env=NAME, or --floe-env alone where FLOE_ENV or the ini file names one"
+        raise pytest.UsageError(f"{' '.join(alone)}: nothing is verified without --floe-env; {remedy}")
+
+
 def is_asked_for(path: Path, config: pytest.Config) -> bool:
     """Tell whether ``path`` lies under one that the user named; with --pyargs, any may."""
     folder = config.invocation_params.dir

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "preflight(service, remediation=...): a preflight check of your own; needs --floe-env=NAME to run.",
     )
     if config.getoption("floe_env") is None:
+        options.require_environment(config)
         return
     options.narrow_paths(config)
     if options.only_lists(config.option):

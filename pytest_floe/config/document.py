@@ -115,11 +115,11 @@ class _Builder:
             loader.dispose()
         return Node({}, self.name) if root is None else self.build(root, "", 0)
 
-    def build(self, node: yaml.Node, path: str, depth: int) -> Node:
+    def build(self, node: yaml.Node, path: str, depth: int, key: yaml.Node | None = None) -> Node:
         self.nodes += 1
         if depth > _DEEPEST or self.nodes > _MOST_NODES:
             raise _TooMuch
-        where = self._place(node, path)
+        where = self._place(key or node, path)  # a value may begin on another line than its key
         if isinstance(node, yaml.MappingNode):
             return Node(self._mapping(node, path, depth), where)
         if isinstance(node, yaml.SequenceNode):
@@ -150,7 +150,7 @@ class _Builder:
             elif (word := self._key(key, path)) is not None:
                 below = f"{path}.{_printable(word)}".lstrip(".")
                 self._find_duplicate(first, word, key.start_mark.line + 1, below)
-                own[word] = self.build(value, below, depth + 1)
+                own[word] = self.build(value, below, depth + 1, key)
         return merged | own
 
     def _merged(self, node: yaml.Node, path: str, depth: int) -> Nodes:

@@ -310,3 +310,20 @@ def test_without_the_option_nothing_is_turned_on(pytester: pytest.Pytester, monk
 
 def _all_text(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("options", [("--floe-plan",), ("--floe-check=compute", "--floe-strict")])
+def test_nothing_is_run_for_options_without_an_environment(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    pytester.makepyfile("def test_ordinary(): open('ran', 'w')")
+    result = run(pytester, *options)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {' '.join(options)}: nothing is verified without --floe-env; add *"])
+    assert not (pytester.path / "ran").exists()
+
+
+def test_defaults_for_runs_with_an_environment_leave_others_alone(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\naddopts = --floe-timeout=5 --floe-strict")
+    pytester.makepyfile("def test_ordinary(): pass")
+
+    assert run(pytester).ret == 0

@@ -113,7 +113,10 @@ def test_a_mistake_names_place_value_and_remedy(project: Project, keys: str, mes
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("environment: {}", "floe.yaml:1: environment: unknown key 'environment'; did you mean 'environments'?"),
+        (
+            "environment:\n  prod: {}",
+            "floe.yaml:1: environment: unknown key 'environment'; did you mean 'environments'",
+        ),
         ("environments: {prdo: {}}", "there is no environment 'prod'; did you mean 'prdo'?"),
         ("[]", "floe.yaml:1: is not a mapping; write `key: value` lines below it"),
         ("environments: {prod: 5}", "environments.prod: is not a mapping"),

@@ -94,6 +94,8 @@ def test_a_green_one(kafka):
         ("pytest.fail('down')", "operate.failed", "down", "start the broker"),
         ("pytest.skip('later')", "incomplete.not_run", "skipped: later", "pytest --floe-env=prod --floe-check=kafka"),
         ("pytest.xfail('known')", "incomplete.not_run", "skipped: known", "--floe-check=kafka"),
+        ("return False", "incomplete.check_broken", "it returned False", "own/test_kafka.py::test_topic; use assert"),
+        ("return asyncio.sleep(0, result=True)", "incomplete.check_broken", "it returned True", "use assert"),
         ("raise SystemExit(0)", "incomplete.check_broken", "SystemExit", "report the defect"),
         ("pytest.exit('bye', returncode=0)", "incomplete.check_broken", "bye", "report the defect"),
     ],
@@ -109,11 +111,13 @@ def test_a_green_one(kafka):
         "fail",
         "skip",
         "xfail",
+        "return",
+        "awaited return",
         "exit",
         "pytest.exit",
     ],
 )
-def test_what_it_raises_is_a_finding(kafka, body, cause, message, remedy):
+def test_what_it_raises_or_returns_is_a_finding(kafka, body, cause, message, remedy):
     lab = kafka(f"""
         @pytest.mark.preflight("kafka", remediation="start the broker")
         def test_topic(probe):
