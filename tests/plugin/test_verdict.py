@@ -30,7 +30,7 @@ def test_a_finding_fails_the_run_with_its_remedy(lab):
         (("-k", "lab-a"), "deselected by -k lab-a"),
         (("--deselect", "checks/preflight.py::test_service[prod-lab-b]"), "deselected by --deselect"),
         (("-m", "nonesuch", "-o", "markers=nonesuch"), "deselected by -m nonesuch"),
-        (("--setup-plan",), "not run"),
+        (("--setup-only",), "not run"),
     ],
 )
 def test_what_is_deselected_is_missing(lab, arguments, reason):
