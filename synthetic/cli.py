@@ -16,7 +16,7 @@ from .shop import Ecommerce
 from .sinks.formats import COMPRESSIONS
 from .stopping import Terminated, stoppable
 from .summary import closing_line, description
-from .write import FORMATS, write
+from .write import FORMATS, misplaced, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def _add_rates(group: argparse._ArgumentGroup) -> None:
 
 def _add_where(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--out", metavar="DIR", help="a new folder, or a URI such as s3://bucket/folder")
+    add("--out", metavar="DIR", help="a new folder; of files also a URI such as s3://bucket/folder")
     add("--format", choices=FORMATS, default="parquet", help="default parquet")
     add("--workers", type=int, default=1, metavar="N", help="threads (default 1)")
     add("--chunk-size", type=int, default=CHUNK_SIZE, metavar="N", help=f"orders made at a time ({CHUNK_SIZE})")
@@ -118,6 +118,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     """What to make; every mistake in the options is reported at once."""
     size = max(100, -(-options.orders // 100)) if options.batch_size is None else options.batch_size
     mistakes = [sentence for name in _COUNTS if (sentence := _below_one(name, getattr(options, name)))]
+    mistakes += misplaced(options)
     quality, shop = DataQuality(), Ecommerce()
     with collected(mistakes):
         quality = DataQuality(max_late_days=options.max_late_days, **{n: getattr(options, n) for n in _RATES})

@@ -31,6 +31,14 @@ class _Sink(Protocol):
     def add(self, batch: Batch) -> Collection[str]: ...
 
 
+def misplaced(options: Namespace) -> list[str]:
+    """What is wrong with the place that the options name, as sentences: only files can go to a URI."""
+    if options.format in FILE_FORMATS or options.catalog or "://" not in (options.out or ""):
+        return []
+    instead = ", or a catalog by --catalog" if options.format == "iceberg" else ""
+    return [f"--out={options.out!r} is a URI, and --format {options.format} takes a folder: name one{instead}"]
+
+
 def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:
     """Write every batch of a plan that has an end."""
     if options.format in FILE_FORMATS:

@@ -184,6 +184,19 @@ def test_no_target_is_an_error_with_a_remedy(capsys):
     assert "--describe" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("uri", ["s3://bucket/folder", "file:///nowhere/shop"])
+@pytest.mark.parametrize(("file_format", "remedy"), [("duckdb", "name one"), ("iceberg", "or a catalog by --catalog")])
+def test_a_uri_where_only_a_folder_will_do_is_an_error_with_a_remedy(
+    tmp_path, monkeypatch, capsys, file_format, remedy, uri
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", "--orders", "10", "--format", file_format, "--out", uri]) == 2
+    said = capsys.readouterr().err
+    assert f"--out={uri!r} is a URI, and --format {file_format} takes a folder: " in said
+    assert said.endswith(f"{remedy}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_start_that_is_no_date_is_an_error_with_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["generate", "--orders", "10", "--start", "yesterday"])
