@@ -34,6 +34,15 @@ class Batch(Tables):
     begin: datetime
     end: datetime
     provenance: Provenance
+    whole: bool = True
+    """Whether nothing is left out, and text is plain; False for what `Plan.part` gives."""
+
+    def require_whole(self) -> None:
+        """Raise InvalidSettings for a part: a target knows a batch by its number, and would take no further part."""
+        if not self.whole:
+            raise InvalidSettings(
+                [f"this is a part of batch {self.number}, and sinks take whole ones: append plan.batch({self.number})"]
+            )
 
     @property
     def records(self) -> int:
@@ -75,8 +84,9 @@ class Plan:
     ) -> Batch:
         """What orders first to end - 1 of a batch contribute to it, positions from 0.
 
-        The parts of a batch, one behind the other, are the batch. `encoded` leaves repeated text as dictionary arrays,
-        which some writers take faster; tables not named in `only` are left empty, which spares their work.
+        The parts of a batch, one behind the other, are the batch; sinks take none of them. `encoded` leaves repeated
+        text as dictionary arrays, which some writers take faster; tables not named in `only` are left empty, which
+        spares their work.
         """
         window = self.window(number)
         if not 0 <= first <= end <= window.orders:
@@ -84,14 +94,14 @@ class Plan:
                 [f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"]
             )
         piece = Slice(window, window.first_row + first, window.first_row + end)
-        return self._batch(self._maker.tables(piece, encoded=encoded, only=only), window)
+        return self._batch(self._maker.tables(piece, encoded=encoded, only=only), window, whole=False)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Batches `start` to `stop - 1`; without `stop` to the last, if there is one."""
         last = self.batch_count if stop is None else stop
         return (self.batch(number) for number in (count(start) if last is None else range(start, last)))
 
-    def _batch(self, tables: Tables, window: Window) -> Batch:
+    def _batch(self, tables: Tables, window: Window, *, whole: bool = True) -> Batch:
         begin, end = (_EPOCH + timedelta(microseconds=instant) for instant in (window.begin, window.end))
         made = {name: getattr(tables, name) for name in TABLES}
-        return Batch(**made, number=window.number, begin=begin, end=end, provenance=self.provenance)
+        return Batch(**made, number=window.number, begin=begin, end=end, provenance=self.provenance, whole=whole)

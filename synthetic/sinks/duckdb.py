@@ -51,6 +51,7 @@ class DuckDBSink:
 
     def add(self, batch: Batch) -> tuple[str, ...]:
         """As `append`; the tables that did not have the batch."""
+        batch.require_whole()
         with _refusals(self._path), self._connection.cursor() as transaction:
             transaction.begin()
             if not self._is_described(transaction, batch.provenance):

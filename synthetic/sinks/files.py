@@ -34,6 +34,7 @@ class FileSink:
 
     def append(self, batch: Batch) -> bool:
         """Add a batch; False if it is there already. Raises TargetError if the others were made with other settings."""
+        batch.require_whole()
         described = self._is_described(batch.provenance)
         target = f"{self._root}/batch={batch.number:06d}"
         if not self._swept:

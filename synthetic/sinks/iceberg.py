@@ -96,6 +96,7 @@ class IcebergSink:
 
     def add(self, batch: Batch) -> tuple[str, ...]:
         """As `append`; the tables that did not have the batch."""
+        batch.require_whole()
         with _refusals(self._target):
             if not self._tables:
                 self.require(batch.provenance)

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import fs
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.checksums import checksum
-from pytest_floe.synthetic.errors import TargetError
+from pytest_floe.synthetic.errors import InvalidSettings, TargetError
 from pytest_floe.synthetic.export import export
 from pytest_floe.synthetic.schemas import SCHEMAS, TABLES
 from pytest_floe.synthetic.sinks import iceberg
@@ -231,6 +231,30 @@ def test_duckdb_holds_the_batches_once(tmp_path, plan, expected):
         connection.execute("SET TimeZone = 'UTC'")
         for table in TABLES:
             assert checksum(connection.table(table).to_arrow_table().cast(SCHEMAS[table])) == expected[table]
+
+
+PARTS = {
+    "first orders": lambda plan: plan.part(1, 0, 15),
+    "some tables": lambda plan: plan.part(1, 0, 30, only=("orders",)),
+    "dictionary arrays": lambda plan: plan.part(1, 0, 30, encoded=True),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("sink", ["files", "duckdb", "iceberg"])
+@pytest.mark.parametrize("part", PARTS)
+def test_no_sink_takes_a_part_of_a_batch_for_the_batch(tmp_path, sink, part):
+    plan = SHOP.even(30)
+    with ExitStack() as stack:
+        if sink == "files":
+            target = FileSink(tmp_path)
+        elif sink == "duckdb":
+            target = stack.enter_context(DuckDBSink(tmp_path / "shop.duckdb"))
+        else:
+            target = iceberg.IcebergSink(iceberg.local_catalog(tmp_path))
+        with pytest.raises(InvalidSettings, match=r"a part of batch 1.* append plan.batch\(1\)"):
+            target.append(PARTS[part](plan))
+        assert [target.append(plan.batch(1)), target.append(plan.batch(1))] == [True, False]
 
 
 OTHERS = {
