@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .arguments import whole
 from .errors import InvalidSettings
 from .pace import at_rate, burst_size, evenly
 from .quality import DataQuality
@@ -42,6 +43,7 @@ class Ecommerce:
 
     def __post_init__(self) -> None:
         _refuse(self._mistakes())
+        object.__setattr__(self, "seed", whole(self.seed))
 
     def __reduce__(self) -> tuple[type[Ecommerce], tuple[object, ...]]:
         """Travels as its settings alone; what has been made with it is made again."""
@@ -50,7 +52,7 @@ class Ecommerce:
     def _mistakes(self) -> Iterator[str]:
         given: dict[str, object] = vars(self)
         seed, start, span = given["seed"], given["start"], given["batch_span"]
-        if not isinstance(seed, int):
+        if whole(seed) is None:
             yield f"seed={seed!r} is not a whole number"
         if not isinstance(given["quality"], DataQuality):
             yield f"quality={given['quality']!r} is not a DataQuality"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,19 @@ def test_every_wrong_setting_of_a_shop_is_told_at_once():
     with pytest.raises(InvalidSettings) as told:
         Ecommerce(seed="x", quality=None, start=datetime(2025, 1, 1), batch_span=timedelta(0))  # noqa: DTZ001
     assert len(told.value.mistakes) == 4
+
+
+@pytest.mark.parametrize("seed", [True, np.True_, 1.0, np.float64(1), None])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(InvalidSettings, match=r"^seed=.* is not a whole number"):
+        Ecommerce(seed=seed)
+
+
+def test_a_seed_of_numpy_is_the_same_seed():
+    shop = Ecommerce(seed=np.int64(5))
+    assert shop == Ecommerce(seed=5)
+    assert type(shop.seed) is int
+    assert shop.batch(0, orders=3) == Ecommerce(seed=5).batch(0, orders=3)
 
 
 @pytest.mark.parametrize(
