@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -149,19 +150,21 @@ def _write_share(
     tables: Collection[str],
     given_up: Event,
 ) -> Tally:
-    """Write one file per table; no further piece once the export has been given up."""
+    """Write one file per table, or per table and batch; no further piece once the export has been given up."""
     tally = Tally()
     encoded = file_format.encoded and _is_coarse(share)
-    with ExitStack() as opened:
-        files = _Files(folder, file_format, opened)
-        for piece in share:
-            if given_up.is_set():
-                break
-            batch = plan.part(piece.batch, piece.first, piece.end, encoded=encoded, only=tables)
-            tally.add(batch)
-            for table in tables:
-                place = f"{table}/batch={piece.batch}/{name}" if by_batch else f"{table}/{name}"
-                files.write(place, getattr(batch, table))
+    # A share may hold thousands of batches, and not as many files may be open.
+    for _, of_same_files in groupby(share, key=lambda piece: piece.batch if by_batch else None):
+        with ExitStack() as opened:
+            files = _Files(folder, file_format, opened)
+            for piece in of_same_files:
+                if given_up.is_set():
+                    return tally
+                batch = plan.part(piece.batch, piece.first, piece.end, encoded=encoded, only=tables)
+                tally.add(batch)
+                for table in tables:
+                    place = f"{table}/batch={piece.batch}/{name}" if by_batch else f"{table}/{name}"
+                    files.write(place, getattr(batch, table))
     return tally
 
 

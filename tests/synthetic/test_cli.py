@@ -244,6 +244,14 @@ def test_a_full_disk_is_an_error_with_a_remedy_and_leaves_nothing_half_done(tmp_
         assert list(tmp_path.iterdir()) == []
 
 
+def test_batches_in_folders_of_their_own_are_not_limited_by_how_many_files_may_be_open(tmp_path):
+    few_files = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (64, 64))
+    what = ["--orders", 2000, "--batch-size", 20, "--partition-by-batch", "--workers", 2]
+    done = run(*what, "--out", tmp_path / "shop", preexec_fn=few_files)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "shop/orders").glob("batch=*/part-00000.parquet"))) == 100
+
+
 def test_a_killed_run_leaves_no_folder(tmp_path):
     command = [*MODULE, "--orders", "3000000", "--out", str(tmp_path / "shop")]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
