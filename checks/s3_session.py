@@ -38,7 +38,7 @@ def declared(settings: S3Settings, probe: Probe) -> tuple[Any, str]:
             region_name=settings.region,
         )
         # With made-up keys the SDK does not go looking for credentials.
-        made_up = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
+        made_up: dict[str, Any] = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
         nobody = session.client("s3", endpoint_url=settings.endpoint, region_name=_region(session), **made_up)
         return session, nobody.meta.endpoint_url
 
