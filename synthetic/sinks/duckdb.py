@@ -13,7 +13,7 @@ from ..errors import TargetError  # noqa: TID252 - the folder is installed under
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
 from ..stopping import finished_first  # noqa: TID252 - the folder is installed under another name
-from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, explained
+from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, explained, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ class DuckDBSink:
 
     def __init__(self, path: str | Path) -> None:
         self._path = path
+        require_plain(Path(path), r"\?", "DuckDB")
         with explained(str(path)):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         with _refusals(path):

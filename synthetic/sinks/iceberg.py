@@ -19,7 +19,7 @@ from pyiceberg.utils.config import Config
 from ..errors import SyntheticError, TargetError  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
-from .places import FULL_REMEDY, explained
+from .places import FULL_REMEDY, explained, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +40,13 @@ _ATTEMPTS = 8
 _FIRST_WAIT = 0.02
 """Seconds before the second attempt; doubled before each further one."""
 
+_MISREAD = r"[?#\t\r\n]|%[0-9A-Fa-f]{2}"
+"""What means something else in a URI; encoded it does not help, as PyArrow decodes and PyIceberg does not."""
+
 
 def local_catalog(folder: Path) -> Catalog:
     """A catalog in a SQLite file, with its tables beside it."""
+    require_plain(folder, _MISREAD, "Iceberg")
     with _refusals(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         place = folder.absolute()

@@ -124,6 +124,13 @@ def resolve(target: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, s
     return system, path
 
 
+def require_plain(path: Path, special: str, reader: str) -> None:
+    """Raise TargetError if `reader` would take a local path for another: `special` is a pattern of what misleads it."""
+    place = str(path.absolute())
+    if found := re.search(special, place):
+        raise TargetError(f"{place!r}: {reader} takes {found[0]!r} in a path for something else. Name one without it")
+
+
 def write_first(system: fs.FileSystem, path: str, content: bytes) -> bool:
     """Write a small file unless there is one already; an object store cannot tell, and replaces it."""
     if not isinstance(system, fs.LocalFileSystem):

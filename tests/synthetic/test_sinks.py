@@ -339,6 +339,31 @@ def test_a_batch_that_fails_half_way_leaves_duckdb_as_it_was(tmp_path):
         assert sink.append(SHOP.batch(1, orders=10)) is True
 
 
+@pytest.mark.parametrize("name", ["a%20b", "a#b", "a?b", "a\nb"])
+def test_a_folder_that_iceberg_would_take_for_another_is_refused(tmp_path, name):
+    with pytest.raises(TargetError, match=r"Iceberg takes '.*' in a path for something else. Name one without it"):
+        iceberg.local_catalog(tmp_path / name / "shop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_duckdb_would_take_for_another_is_refused(tmp_path):
+    with pytest.raises(TargetError, match=r"DuckDB takes '\?' in a path for something else. Name one without it"):
+        DuckDBSink(tmp_path / "a?b" / "shop.duckdb")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["a b", "100%", "a'b;c&d+é"])
+def test_other_folders_hold_tables_of_iceberg_and_duckdb(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    batch = SHOP.batch(0, orders=10)
+    assert iceberg.IcebergSink(iceberg.local_catalog(tmp_path / name)).append(batch) is True
+    with DuckDBSink("shop.duckdb") as sink:
+        assert sink.append(batch) is True
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["catalog.sqlite", "shop", "shop.duckdb"]
+
+
 @pytest.fixture
 def catalog(tmp_path):
     return iceberg.local_catalog(tmp_path)
