@@ -4,6 +4,7 @@ SyntheticError
 +- InvalidSettings    rates, sizes or dates that cannot be; lists every mistake  (also a ValueError)
 +- TargetError        a place that cannot be written to, with a remedy
 +- LedgerError        tables and ledger that do not belong together
++- MissingExtra       a library that is not installed, with the command that installs it  (also an ImportError)
 """
 
 from __future__ import annotations
@@ -33,6 +34,22 @@ class TargetError(SyntheticError):
 
 class LedgerError(SyntheticError):
     """A ledger that does not fit its tables."""
+
+
+class MissingExtra(SyntheticError, ImportError):  # noqa: N818 - it names what is wrong
+    """A library that an extra of this distribution brings."""
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Name the extra that brings what the block cannot import."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == __name__.partition(".")[0]:
+            raise
+        raise MissingExtra(f"{missing} is not installed: pip install 'pytest-floe[{extra}]'") from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .arguments import whole
-from .errors import InvalidSettings
+from .errors import InvalidSettings, needing
 from .pace import at_rate, burst_size, evenly
 from .quality import DataQuality
 
@@ -126,7 +126,8 @@ class Ecommerce:
 
     @cached_property
     def _plans(self) -> Plans:
-        from .plans import Plans  # noqa: PLC0415 - a shop that makes nothing, such as a test's, imports no NumPy
+        with needing("synthetic"):
+            from .plans import Plans  # noqa: PLC0415 - a shop that makes nothing, such as a test's, imports no NumPy
 
         return Plans(self.seed, self.quality, (self.start - _EPOCH) // _MICROSECOND, self.batch_span // _MICROSECOND)
 

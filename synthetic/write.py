@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from .errors import needing
 from .export import Tally, export
 from .sinks.formats import FORMATS as FILE_FORMATS
 from .sinks.formats import Parquet
@@ -70,13 +71,14 @@ def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], Non
 @contextmanager
 def _sink(options: Namespace) -> Iterator[_Sink]:
     if options.format == "duckdb":
-        with finished_first():
+        with finished_first(), needing("duckdb"):
             from .sinks.duckdb import DuckDBSink  # noqa: PLC0415 - an optional driver
 
         with DuckDBSink(Path(options.out) / "shop.duckdb") as sink:
             yield sink
     else:
-        from .sinks.iceberg import IcebergSink, local_catalog, named_catalog  # noqa: PLC0415 - an optional driver
+        with needing("iceberg"):
+            from .sinks.iceberg import IcebergSink, local_catalog, named_catalog  # noqa: PLC0415 - an optional driver
 
         catalog = named_catalog(options.catalog) if options.catalog else local_catalog(Path(options.out))
         yield IcebergSink(catalog, options.namespace)

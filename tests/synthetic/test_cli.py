@@ -354,6 +354,25 @@ def test_a_catalog_that_cannot_be_opened_is_an_error_that_names_it(tmp_path, set
     assert done.stderr.startswith("error: --catalog mine: PyIceberg cannot open it: ")
 
 
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [
+        ("numpy", ["--help"], "synthetic"),
+        ("pyarrow", ["--orders", "10", "--out", "shop"], "synthetic"),
+        ("duckdb", ["--orders", "10", "--format", "duckdb", "--out", "shop"], "duckdb"),
+        ("pyiceberg", ["--orders", "10", "--format", "iceberg", "--out", "shop"], "iceberg"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_an_error_with_its_extra(tmp_path, missing, arguments, extra):
+    module = "runpy.run_module('pytest_floe.synthetic', run_name='__main__', alter_sys=True)"
+    code = f"import runpy, sys; sys.modules[{missing!r}] = None; {module}"
+    command = [sys.executable, "-c", code, "generate", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {missing} is not installed: pip install 'pytest-floe[{extra}]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bar_is_drawn_on_a_terminal(tmp_path):
     ours, theirs = pty.openpty()
     command = [*MODULE, "--orders", "600000", "--orders-per-file", "20000", "--out", str(tmp_path / "shop")]

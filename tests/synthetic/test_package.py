@@ -24,6 +24,20 @@ def test_the_main_interface_imports_what_it_needs_when_it_needs_it(further, heav
     assert fresh(f"import sys; {use}; print(({heavy} | {never}) & set(sys.modules))") == "set()"
 
 
+@pytest.mark.parametrize("use", ["synthetic.Ecommerce().batch(0)", "synthetic.restore"])
+def test_a_library_that_is_not_installed_is_an_import_error_that_names_the_extra(use):
+    code = f"""
+import sys
+sys.modules["numpy"] = None
+from pytest_floe import synthetic
+try:
+    {use}
+except ImportError as error:
+    print(error)
+"""
+    assert fresh(code) == "numpy is not installed: pip install 'pytest-floe[synthetic]'"
+
+
 def test_an_unknown_name_is_an_attribute_error():
     import pytest_floe.synthetic as package
 
