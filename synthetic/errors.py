@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class SyntheticError(Exception):
@@ -50,6 +50,13 @@ def needing(extra: str) -> Iterator[None]:
         if missing == __name__.partition(".")[0]:
             raise
         raise MissingExtra(f"{missing} is not installed: pip install 'pytest-floe[{extra}]'") from error
+
+
+def refuse(mistakes: Iterable[str]) -> None:
+    """Raise InvalidSettings if there are mistakes."""
+    found = list(mistakes)
+    if found:
+        raise InvalidSettings(found)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
-from .errors import InvalidSettings
+from .arguments import as_whole, not_whole
+from .errors import InvalidSettings, refuse
 from .order_items import first_item
 from .schemas import ENTITIES, TABLES
 from .slices import Maker, Slice
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .streams import Streams
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_BATCHES = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ class Plan:
 
     def window(self, number: int) -> Window:
         """What batch `number` covers."""
-        if number < 0:
-            raise InvalidSettings([f"batch {number} does not exist; batches count from 0"])
-        return self._window(number)
+        known, count = as_whole(number), self.batch_count
+        if known is None or known < 0 or (count is not None and known >= count):
+            last = "on" if count is None else f"to {count - 1}"
+            raise InvalidSettings([f"batch {number!r} does not exist: batches have the whole numbers from 0 {last}"])
+        return self._window(known)
 
     def items_before(self, orders: int) -> int:
         """How many order items the first `orders` orders have."""
@@ -89,16 +93,17 @@ class Plan:
         spares their work.
         """
         window = self.window(number)
-        if not 0 <= first <= end <= window.orders:
-            raise InvalidSettings(
-                [f"orders {first} to {end} are not a part of batch {number}, which has {window.orders}"]
-            )
-        piece = Slice(window, window.first_row + first, window.first_row + end)
+        refuse((*not_whole("first", first, 0, window.orders), *not_whole("end", end, 0, window.orders)))
+        if first > end:
+            raise InvalidSettings([f"first={first} lies behind end={end}"])
+        piece = Slice(window, window.first_row + int(first), window.first_row + int(end))
         return self._batch(self._maker.tables(piece, encoded=encoded, only=only), window, whole=False)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Batches `start` to `stop - 1`; without `stop` to the last, if there is one."""
         last = self.batch_count if stop is None else stop
+        most = _MOST_BATCHES if self.batch_count is None else self.batch_count
+        refuse((*not_whole("start", start, 0, most), *(() if last is None else not_whole("stop", last, 0, most))))
         return (self.batch(number) for number in (count(start) if last is None else range(start, last)))
 
     def _batch(self, tables: Tables, window: Window, *, whole: bool = True) -> Batch:

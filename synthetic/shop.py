@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .arguments import whole
-from .errors import InvalidSettings, needing
+from .arguments import as_number, as_whole, not_above_zero, not_whole
+from .errors import collected, needing, refuse
 from .pace import at_rate, burst_size, evenly
 from .quality import DataQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from .plan import Batch, Plan
     from .plans import Plans
@@ -26,6 +26,10 @@ BATCH_ORDERS = 100
 """Orders in a batch unless a number is given."""
 
 _MOST_ORDERS = 1 << 32
+_MOST_DAYS = 36_500
+_LONGEST_WAIT = _MOST_DAYS * 86_400
+_LEAST_TIME = 4
+"""Microseconds for an order on average: the busiest hour, with 2.7 times the orders of the quietest, leaves one."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Ecommerce:
     batch_span: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
-        _refuse(self._mistakes())
-        object.__setattr__(self, "seed", whole(self.seed))
+        refuse(self._mistakes())
+        object.__setattr__(self, "seed", as_whole(self.seed))
 
     def __reduce__(self) -> tuple[type[Ecommerce], tuple[object, ...]]:
         """Travels as its settings alone; what has been made with it is made again."""
@@ -52,7 +56,7 @@ class Ecommerce:
     def _mistakes(self) -> Iterator[str]:
         given: dict[str, object] = vars(self)
         seed, start, span = given["seed"], given["start"], given["batch_span"]
-        if whole(seed) is None:
+        if as_whole(seed) is None:
             yield f"seed={seed!r} is not a whole number"
         if not isinstance(given["quality"], DataQuality):
             yield f"quality={given['quality']!r} is not a DataQuality"
@@ -82,7 +86,7 @@ class Ecommerce:
         if orders_per_day is None:
             return self.even(BATCH_ORDERS if orders is None else orders).batches(start, stop)
         if orders is not None:
-            _refuse(["orders, the number in every batch, and orders_per_day exclude each other"])
+            refuse(["orders, the number in every batch, and orders_per_day exclude each other"])
         return self.curve(orders_per_day).batches(start, stop)
 
     def stream(
@@ -92,37 +96,41 @@ class Ecommerce:
 
         A consumer that takes longer gets the next one at once, until it has caught up.
         """
-        seconds = every.total_seconds() if isinstance(every, timedelta) else every
-        return evenly(self.batches(start, stop, orders=orders), seconds)
+        seconds = as_number(every.total_seconds() if isinstance(every, timedelta) else every)
+        mistakes: list[str] = []
+        if seconds is None or not 0 <= seconds <= _LONGEST_WAIT:
+            mistakes.append(f"every={every!r} is not a timedelta or a number of seconds, from 0 to {_LONGEST_WAIT}")
+        with collected(mistakes):
+            batches = self.batches(start, stop, orders=orders)
+        refuse(mistakes)
+        return evenly(batches, seconds or 0.0)
 
     def burst(
         self, records_per_second: float | None = 1000, *, start: int = 0, stop: int | None = None
     ) -> Iterator[Batch]:
         """Small batches whose rows, all four tables together, come at a steady rate; None: as fast as they are made."""
-        if records_per_second is not None and not records_per_second > 0:
-            _refuse([f"records_per_second={records_per_second!r} is not above 0"])
+        if records_per_second is not None:
+            refuse(not_above_zero("records_per_second", records_per_second, _MOST_ORDERS))
         batches = self.batches(start, stop, orders=burst_size(records_per_second))
         return batches if records_per_second is None else at_rate(batches, records_per_second)
 
     def even(self, orders: int) -> Plan:
         """The plan in which every batch has `orders` orders."""
-        if not isinstance(orders, int) or not 0 <= orders <= _MOST_ORDERS:
-            _refuse([f"orders={orders!r} is not a whole number from 0 to {_MOST_ORDERS}"])
-        return self._plans.even(orders)
+        refuse(not_whole("orders", orders, 0, _MOST_ORDERS))
+        return self._plans.even(int(orders))
 
     def curve(self, orders_per_day: float) -> Plan:
         """The plan in which batches follow the clock, and the number of orders the curve."""
-        if not 0 < orders_per_day <= _MOST_ORDERS:
-            _refuse([f"orders_per_day={orders_per_day!r} is not a number above 0 up to {_MOST_ORDERS}"])
-        return self._plans.curve(orders_per_day)
+        refuse(not_above_zero("orders_per_day", orders_per_day, _MOST_ORDERS))
+        return self._plans.curve(float(orders_per_day))
 
     def history(self, *, orders: int, days: float, batch_size: int) -> Plan:
         """The plan of `orders` orders over `days` days along the curve, in batches of `batch_size` orders.
 
         Its batches are as long as the curve makes them; `batch_span` plays no part.
         """
-        _refuse(_history_mistakes(orders, days, batch_size))
-        return self._plans.history(orders, timedelta(days=days) // _MICROSECOND, batch_size)
+        refuse(_history_mistakes(orders, days, batch_size))
+        return self._plans.history(int(orders), _period(days), int(batch_size))
 
     @cached_property
     def _plans(self) -> Plans:
@@ -133,15 +141,12 @@ class Ecommerce:
 
 
 def _history_mistakes(orders: int, days: float, batch_size: int) -> Iterator[str]:
-    if not 0 <= orders <= _MOST_ORDERS:
-        yield f"orders={orders!r} is not a whole number from 0 to {_MOST_ORDERS}"
-    if not 0 < days <= 36_500:  # noqa: PLR2004 - a century
-        yield f"days={days!r} is not a number above 0 up to 36500"
-    if batch_size < 1:
-        yield f"batch_size={batch_size!r} is not at least 1"
+    wrong_orders = list(not_whole("orders", orders, 0, _MOST_ORDERS))
+    wrong_days = list(not_above_zero("days", days, _MOST_DAYS))
+    yield from (*wrong_orders, *wrong_days, *not_whole("batch_size", batch_size, 1, _MOST_ORDERS))
+    if not wrong_orders and not wrong_days and _period(days) < max(orders, 1) * _LEAST_TIME:
+        yield f"days={days!r} is too short for orders={orders}: each takes {_LEAST_TIME} microseconds at least"
 
 
-def _refuse(mistakes: Iterable[str]) -> None:
-    found = list(mistakes)
-    if found:
-        raise InvalidSettings(found)
+def _period(days: float) -> int:
+    return timedelta(days=float(days)) // _MICROSECOND

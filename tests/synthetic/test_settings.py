@@ -59,6 +59,68 @@ def test_a_wrong_argument_is_told(call):
         list(call(Ecommerce()))
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda shop: shop.stream(every=-1), ["every=-1 "]),
+        (lambda shop: shop.stream(every=NAN), ["every=nan "]),
+        (lambda shop: shop.stream(every=timedelta.max), ["every=datetime.timedelta"]),
+        (lambda shop: shop.stream(every=INF, orders=-1), ["every=inf ", "orders=-1 "]),
+        (lambda shop: shop.burst(INF), ["records_per_second=inf "]),
+        (lambda shop: shop.burst("10"), ["records_per_second='10' "]),
+        (lambda shop: shop.even(True), ["orders=True "]),
+        (lambda shop: shop.even(10).batch(True), ["batch True "]),
+        (lambda shop: shop.even(10).part(0, 0.0, 20), ["first=0.0 ", "end=20 "]),
+        (lambda shop: shop.batches(-1, 2.0), ["start=-1 ", "stop=2.0 "]),
+        (lambda shop: shop.curve("10"), ["orders_per_day='10' "]),
+        (
+            lambda shop: shop.history(orders=10.5, days=NAN, batch_size=NAN),
+            ["orders=10.5 ", "days=nan ", "batch_size=nan "],
+        ),
+        (lambda shop: shop.history(orders=10, days=10**400, batch_size=5), ["days=1000"]),
+        (lambda shop: shop.history(orders=10, days=1e-12, batch_size=5), ["days=1e-12 "]),
+    ],
+)
+def test_a_wrong_argument_is_told_by_name_and_value_when_it_is_given(call, named):
+    with pytest.raises(InvalidSettings) as told:
+        call(Ecommerce())
+    assert [m[: len(name)] for m, name in zip(told.value.mistakes, named, strict=True)] == named
+
+
+def test_a_history_has_no_batches_but_its_own():
+    plan = Ecommerce().history(orders=10, days=5, batch_size=3)
+    assert [b.number for b in plan.batches(2, 4)] == [2, 3]
+    assert list(plan.batches(4)) == []
+    for call in (
+        lambda: plan.batch(4),
+        lambda: plan.part(400, 0, 0),
+        lambda: plan.batches(2, 5),
+        lambda: plan.batches(5),
+    ):
+        with pytest.raises(InvalidSettings, match=r"from 0 to [34]$"):
+            call()
+
+
+def test_numbers_of_numpy_are_taken_for_what_they_are():
+    shop = Ecommerce()
+    assert shop.batch(np.int64(3), orders=np.int32(7)) == shop.batch(3, orders=7)
+    given = shop.history(orders=np.int64(10), days=np.float32(5), batch_size=np.uint8(3))
+    assert given.batch(1) == shop.history(orders=10, days=5, batch_size=3).batch(1)
+
+
+@given(st.integers(1, 3000), st.integers(0, 168), st.floats(0, 1), st.integers(1, 5))
+def test_the_shortest_history_has_no_batch_without_time(orders, hours, share, batch_size):
+    """Also if it begins in a quiet hour and ends in a busy one."""
+    period = timedelta(microseconds=4 * orders)
+    start = datetime(2025, 1, 6, tzinfo=UTC) + timedelta(hours=hours) - share * period
+    plan = Ecommerce(start=start).history(orders=orders, days=period / timedelta(days=1), batch_size=batch_size)
+    windows = [plan.window(number) for number in range(plan.batch_count)]
+    assert [w for w in windows if w.begin >= w.end] == []
+
+
 @given(data_quality(kinds=("null", "duplicate"), max_rate=0.5, max_late_days=3))
 def test_strategies_draw_what_they_are_asked_for(quality):
     assert max(quality.null_rate, quality.duplicate_rate) <= 0.5
