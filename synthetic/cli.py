@@ -16,7 +16,7 @@ from .shop import Ecommerce
 from .sinks.formats import COMPRESSIONS
 from .stopping import Terminated, stoppable
 from .summary import closing_line, description
-from .write import FORMATS, misplaced, write
+from .write import FORMATS, place, unfit, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,12 +81,12 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
     add("--format", choices=FORMATS, default="parquet", help="default parquet")
     add("--workers", type=int, default=1, metavar="N", help="threads (default 1)")
     add("--chunk-size", type=int, default=CHUNK_SIZE, metavar="N", help=f"orders made at a time ({CHUNK_SIZE})")
-    add("--orders-per-file", type=int, default=ORDERS_PER_FILE, metavar="N", help=f"default {ORDERS_PER_FILE}")
-    add("--row-group-size", type=int, default=1 << 20, metavar="N", help="most rows in a Parquet row group")
-    add("--compression", choices=COMPRESSIONS, default="snappy", help="of Parquet (default snappy)")
-    add("--partition-by-batch", action="store_true", help="hive folders batch=N")
+    add("--orders-per-file", type=int, metavar="N", help=f"of files (default {ORDERS_PER_FILE})")
+    add("--row-group-size", type=int, metavar="N", help="most rows in a Parquet row group (default 1048576)")
+    add("--compression", choices=COMPRESSIONS, help="of Parquet (default snappy)")
+    add("--partition-by-batch", action="store_true", help="files in hive folders batch=N")
     add("--catalog", metavar="NAME", help="Iceberg catalog of PyIceberg's configuration (default: one in DIR)")
-    add("--namespace", default="shop", metavar="NAME", help="Iceberg namespace (default shop)")
+    add("--namespace", metavar="NAME", help="of Iceberg (default shop)")
     add("--describe", action="store_true", help="say what would be made, and make nothing")
 
 
@@ -104,21 +104,21 @@ def _generate(options: argparse.Namespace, check: Callable[[], None]) -> None:
     if options.describe:
         sys.stdout.write(f"{description(plan, options.orders)}\n")
         return
-    if not options.out:
+    if not (options.out or options.catalog):
         raise InvalidSettings(["--out is missing: name a new folder to write to, or ask for --describe"])
     progress = Progress(sys.stderr, options.orders, check)
     try:
         tally = write(plan, options, progress)
     finally:
         progress.close()
-    sys.stdout.write(f"{closing_line(tally, progress.seconds, options.out)}\n")
+    sys.stdout.write(f"{closing_line(tally, progress.seconds, place(options))}\n")
 
 
 def _plan(options: argparse.Namespace) -> Plan:
     """What to make; every mistake in the options is reported at once."""
     size = max(100, -(-options.orders // 100)) if options.batch_size is None else options.batch_size
     mistakes = [sentence for name in _COUNTS if (sentence := _below_one(name, getattr(options, name)))]
-    mistakes += misplaced(options)
+    mistakes += unfit(options)
     quality, shop = DataQuality(), Ecommerce()
     with collected(mistakes):
         quality = DataQuality(max_late_days=options.max_late_days, **{n: getattr(options, n) for n in _RATES})
@@ -134,5 +134,5 @@ def _plan(options: argparse.Namespace) -> Plan:
 _COUNTS = ("workers", "chunk_size", "orders_per_file", "row_group_size")
 
 
-def _below_one(name: str, value: int) -> str | None:
-    return f"{name}={value!r} is not at least 1" if value < 1 else None
+def _below_one(name: str, value: int | None) -> str | None:
+    return f"{name}={value!r} is not at least 1" if value is not None and value < 1 else None

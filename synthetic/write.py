@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import needing
-from .export import Tally, export
+from .export import ORDERS_PER_FILE, Tally, export
 from .sinks.formats import FORMATS as FILE_FORMATS
 from .sinks.formats import Parquet
 from .sinks.places import explained, new_folder, sweep
@@ -32,19 +33,42 @@ class _Sink(Protocol):
     def add(self, batch: Batch) -> Collection[str]: ...
 
 
-def misplaced(options: Namespace) -> list[str]:
-    """What is wrong with the place that the options name, as sentences: only files can go to a URI."""
-    if options.format in FILE_FORMATS or options.catalog or "://" not in (options.out or ""):
-        return []
-    instead = ", or a catalog by --catalog" if options.format == "iceberg" else ""
-    return [f"--out={options.out!r} is a URI, and --format {options.format} takes a folder: name one{instead}"]
+_ONLY_FOR = {
+    "orders_per_file": tuple(FILE_FORMATS),
+    "partition_by_batch": tuple(FILE_FORMATS),
+    "row_group_size": ("parquet",),
+    "compression": ("parquet",),
+    "catalog": ("iceberg",),
+    "namespace": ("iceberg",),
+}
+"""Formats that heed an option; one that is not given is None or False."""
+
+
+def unfit(options: Namespace) -> Iterator[str]:
+    """What is wrong with the options of a target, as sentences: one without effect is a mistake, too."""
+    chosen, uri = options.format, "://" in (options.out or "")
+    for name, formats in _ONLY_FOR.items():
+        if getattr(options, name) not in {None, False} and chosen not in formats:
+            of = " or ".join(formats)
+            yield f"--{name.replace('_', '-')} has no effect with --format {chosen}: leave it out, or take {of}"
+    if chosen == "iceberg" and options.catalog:
+        if options.out:
+            yield f"--out={options.out!r} has no effect with --catalog, which has places of its own: leave one out"
+    elif uri and chosen not in FILE_FORMATS:
+        instead = ", or a catalog by --catalog" if chosen == "iceberg" else ""
+        yield f"--out={options.out!r} is a URI, and --format {chosen} takes a folder: name one{instead}"
+
+
+def place(options: Namespace) -> str:
+    """The target in words."""
+    return options.out or f"namespace {_namespace(options)} of Iceberg catalog {options.catalog}"
 
 
 def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:
     """Write every batch of a plan that has an end."""
     if options.format in FILE_FORMATS:
         return _write_files(plan, options, progress)
-    with explained(options.out), _sink(options) as sink:
+    with explained(place(options)), _sink(options) as sink:
         sink.require(plan.provenance)
         return _append_all(plan, sink, options.workers, progress)
 
@@ -52,7 +76,8 @@ def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> 
 def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:
     file_format = FILE_FORMATS[options.format]
     if isinstance(file_format, Parquet):
-        file_format = Parquet(options.compression, options.row_group_size)
+        how = {"compression": options.compression, "row_group_size": options.row_group_size}
+        file_format = replace(file_format, **{name: value for name, value in how.items() if value is not None})
     sweep(options.out)
     with new_folder(options.out) as folder:
         return export(
@@ -62,7 +87,7 @@ def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], Non
             file_format,
             workers=options.workers,
             chunk_size=options.chunk_size,
-            orders_per_file=options.orders_per_file,
+            orders_per_file=options.orders_per_file or ORDERS_PER_FILE,
             by_batch=options.partition_by_batch,
             progress=progress,
         )
@@ -81,7 +106,11 @@ def _sink(options: Namespace) -> Iterator[_Sink]:
             from .sinks.iceberg import IcebergSink, local_catalog, named_catalog  # noqa: PLC0415 - an optional driver
 
         catalog = named_catalog(options.catalog) if options.catalog else local_catalog(Path(options.out))
-        yield IcebergSink(catalog, options.namespace)
+        yield IcebergSink(catalog, _namespace(options))
+
+
+def _namespace(options: Namespace) -> str:
+    return options.namespace or "shop"
 
 
 def _append_all(plan: Plan, sink: _Sink, workers: int, progress: Callable[[Tally], None]) -> Tally:

@@ -197,6 +197,25 @@ def test_a_uri_where_only_a_folder_will_do_is_an_error_with_a_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("file_format", "given", "mistake"),
+    [
+        ("duckdb", ["--partition-by-batch"], "--partition-by-batch has no effect with --format duckdb: leave it out"),
+        ("iceberg", ["--orders-per-file", "9"], "--orders-per-file has no effect with --format iceberg: leave it out"),
+        ("csv", ["--compression", "zstd"], "--compression has no effect with --format csv: leave it out, or take par"),
+        ("arrow", ["--row-group-size", "9"], "--row-group-size has no effect with --format arrow: leave it out"),
+        ("parquet", ["--catalog", "mine"], "--catalog has no effect with --format parquet: leave it out, or take ice"),
+        ("duckdb", ["--namespace", "mine"], "--namespace has no effect with --format duckdb: leave it out"),
+        ("iceberg", ["--catalog", "mine"], "--out='shop' has no effect with --catalog, which has places of its own"),
+    ],
+)
+def test_an_option_without_effect_is_an_error_with_a_remedy(tmp_path, monkeypatch, capsys, file_format, given, mistake):
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", "--orders", "10", "--format", file_format, "--out", "shop", *given]) == 2
+    assert f"  {mistake}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_start_that_is_no_date_is_an_error_with_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["generate", "--orders", "10", "--start", "yesterday"])
@@ -335,7 +354,7 @@ def test_what_another_run_is_filling_is_not_removed(tmp_path):
 
 
 def test_a_catalog_that_is_not_configured_is_an_error_that_says_where_to(tmp_path):
-    done = run("--orders", 10, "--format", "iceberg", "--catalog", "nope", "--out", tmp_path, cwd=tmp_path)
+    done = run("--orders", 10, "--format", "iceberg", "--catalog", "nope", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("error: --catalog nope: ")
@@ -346,12 +365,22 @@ def test_a_catalog_that_is_not_configured_is_an_error_that_says_where_to(tmp_pat
 @pytest.mark.parametrize(
     "settings", [{"URI": "http://127.0.0.1:9"}, {"URI": "gopher://x"}, {"URI": "x", "TYPE": "none"}, {"TYPE": "rest"}]
 )
-def test_a_catalog_that_cannot_be_opened_is_an_error_that_names_it(tmp_path, settings):
+def test_a_catalog_that_cannot_be_opened_is_an_error_that_names_it(settings):
     variables = os.environ | {f"PYICEBERG_CATALOG__MINE__{name}": value for name, value in settings.items()}
-    done = run("--orders", 10, "--format", "iceberg", "--catalog", "mine", "--out", tmp_path, env=variables)
+    done = run("--orders", 10, "--format", "iceberg", "--catalog", "mine", env=variables)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("error: --catalog mine: PyIceberg cannot open it: ")
+
+
+def test_a_catalog_is_target_enough(tmp_path):
+    place = {"TYPE": "sql", "URI": f"sqlite:///{tmp_path}/catalog.sqlite", "WAREHOUSE": f"file://{tmp_path}"}
+    variables = os.environ | {f"PYICEBERG_CATALOG__MINE__{name}": value for name, value in place.items()}
+    what = ["--orders", 10, "--format", "iceberg", "--catalog", "mine", "--namespace", "raw"]
+    done = run(*what, env=variables)
+    assert done.returncode == 0, done.stderr
+    assert " to namespace raw of Iceberg catalog mine; 1 batches appended; " in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.sqlite", "raw"]
 
 
 @pytest.mark.parametrize(
