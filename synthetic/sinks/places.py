@@ -148,6 +148,12 @@ def write_first(system: fs.FileSystem, path: str, content: bytes) -> bool:
 def _require_vacant(system: fs.FileSystem, path: str, target: str) -> None:
     found = system.get_file_info(path).type
     listed = system.get_file_info(fs.FileSelector(path)) if found == fs.FileType.Directory else []
+    unfinished = listed and not any(info.base_name == _SUCCESS for info in listed)
+    if unfinished and not isinstance(system, fs.LocalFileSystem):
+        raise TargetError(
+            f"{target} holds objects but no {_SUCCESS}: a killed process has left it unfinished, or something else "
+            "put them there. Remove this folder and write again, or name another place"
+        )
     if found == fs.FileType.File or listed:
         raise TargetError(f"{target} exists and is not an empty folder: name another, or remove it first")
 

@@ -187,6 +187,17 @@ def test_batches_go_to_an_object_store_and_are_marked_complete(store):
         assert checksum(pq.read_table(stream).cast(SCHEMAS["orders"])) == checksum(batch.orders)
 
 
+def test_a_batch_left_unfinished_in_an_object_store_is_told_with_a_remedy(store):
+    """As a killed process leaves it."""
+    sink, batch = FileSink("/bucket/shop", system=store), SHOP.batch(3, orders=20)
+    assert sink.append(batch) is True
+    store.delete_file("/bucket/shop/batch=000003/_SUCCESS")
+    with pytest.raises(TargetError, match=r"^/bucket/shop/batch=000003 holds .* no _SUCCESS: .* Remove this folder"):
+        sink.append(batch)
+    store.delete_dir("/bucket/shop/batch=000003")
+    assert sink.append(batch) is True
+
+
 def test_an_object_store_is_left_empty_by_a_failure(store):
     with ExitStack() as stack:
         stack.enter_context(pytest.raises(ZeroDivisionError))
