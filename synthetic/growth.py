@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .streams import Ints
 
+MOST_ORDERS = 1 << 40
+"""Orders of a shop: with more, what they are multiplied by exceeds 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -31,7 +34,7 @@ class Growth:
         return self.initial + self.ceiling * order_row // (order_row + self._half)
 
     def known_each(self, order_rows: Ints) -> Ints:
-        """As `known`, for an array of rows below 2**40."""
+        """As `known`, for an array of rows below MOST_ORDERS."""
         return self.initial + self.ceiling * order_rows // (order_rows + self._half)
 
     def first_order(self, members: Ints) -> Ints:

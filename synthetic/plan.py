@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .arguments import as_whole, not_whole
 from .errors import InvalidSettings, refuse
+from .growth import MOST_ORDERS
 from .order_items import first_item
 from .schemas import ENTITIES, TABLES
 from .slices import Maker, Slice
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .streams import Streams
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_BATCHES = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,21 @@ class Plan:
         self.provenance = provenance
         self._streams = streams
         self.batch_count = schedule.batches
+        self._last_number = schedule.last_number
         self._maker = Maker(streams, quality, schedule, pools)
         self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
 
     def window(self, number: int) -> Window:
         """What batch `number` covers."""
-        known, count = as_whole(number), self.batch_count
-        if known is None or known < 0 or (count is not None and known >= count):
-            last = "on" if count is None else f"to {count - 1}"
-            raise InvalidSettings([f"batch {number!r} does not exist: batches have the whole numbers from 0 {last}"])
-        return self._window(known)
+        known, last = as_whole(number), self._last_number
+        if known is None or not 0 <= known <= last:
+            why = "" if self.batch_count else ", with which the year 9999 ends"
+            raise InvalidSettings([f"batch {number!r} does not exist: batches are whole numbers from 0 to {last}{why}"])
+        window = self._window(known)
+        if window.end_row > MOST_ORDERS:
+            ends = f"batch {known} ends with order {window.end_row} of the {MOST_ORDERS} a shop can have"
+            raise InvalidSettings([f"{ends}: take an earlier batch, or smaller ones"])
+        return window
 
     def items_before(self, orders: int) -> int:
         """How many order items the first `orders` orders have."""
@@ -102,8 +107,8 @@ class Plan:
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Batches `start` to `stop - 1`; without `stop` to the last, if there is one."""
         last = self.batch_count if stop is None else stop
-        most = _MOST_BATCHES if self.batch_count is None else self.batch_count
-        refuse((*not_whole("start", start, 0, most), *(() if last is None else not_whole("stop", last, 0, most))))
+        end = self._last_number + 1
+        refuse((*not_whole("start", start, 0, end), *(() if last is None else not_whole("stop", last, 0, end))))
         return (self.batch(number) for number in (count(start) if last is None else range(start, last)))
 
     def _batch(self, tables: Tables, window: Window, *, whole: bool = True) -> Batch:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _WITHIN_STRETCH = 255 / 256
 """An order keeps off the far end of its stretch of time, so that rounding moves none over the edge of a window."""
 
+_LAST_INSTANT = 253_402_300_799_999_999
+"""The end of the year 9999, microseconds since 1970."""
+
 REGION_BITS = 10
 _REGION_SLOTS = 1 << REGION_BITS
 
@@ -63,6 +66,9 @@ class Schedule(Protocol):
     batches: int | None
     """How many there are, where the schedule has an end."""
 
+    last_number: int
+    """No batch has a higher number; where the schedule has no end, none later can be told as a date."""
+
     def window(self, number: int) -> Window:
         """Batch `number`, from 0."""
 
@@ -80,6 +86,7 @@ class EvenSchedule:
 
     def __init__(self, start: int, span: int, orders: int, jitter: Stream) -> None:
         self.longest_span = span
+        self.last_number = _last_number(start, span)
         self._start, self._orders, self._jitter = start, orders, jitter
         self._demands = [Demand(regional_weights(r), start) for r in range(len(REGIONS))]
 
@@ -120,6 +127,7 @@ class CurveSchedule:
 
     def __init__(self, start: int, span: int, per_order: float, jitter: Stream) -> None:
         self.longest_span = span
+        self.last_number = _last_number(start, span)
         self._start, self._per_order, self._jitter = start, per_order, jitter
         self._demand = Demand(world_weights(), start)
         self._origin = self._demand.until(start)
@@ -163,6 +171,7 @@ class HistorySchedule(CurveSchedule):
         super().__init__(start, period, amount / max(orders, 1), jitter)
         self._period_end, self._total, self._size = start + period, orders, size
         self.batches = max(1, -(-orders // size))
+        self.last_number = self.batches - 1
         cuts = [*self._instants(np.arange(0.0, orders, size), start, start + period).tolist(), start + period]
         self.longest_span = max((end - begin for begin, end in pairwise(cuts)), default=period)
 
@@ -174,6 +183,10 @@ class HistorySchedule(CurveSchedule):
         if row >= self._total:
             return self._period_end
         return int(self._instants(np.array([float(row)]), self._start, self._period_end)[0])
+
+
+def _last_number(start: int, span: int) -> int:
+    return (_LAST_INSTANT - start) // span - 1
 
 
 def _jittered(rows: Ints, jitter: Stream) -> Floats:

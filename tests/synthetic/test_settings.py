@@ -104,6 +104,22 @@ def test_a_history_has_no_batches_but_its_own():
             call()
 
 
+def test_no_batch_ends_after_the_year_9999():
+    shop = Ecommerce(batch_span=timedelta(days=1))
+    last = (datetime.max.replace(tzinfo=UTC) - shop.start).days - 1
+    assert shop.batch(last, orders=3).end == datetime(9999, 12, 31, tzinfo=UTC)
+    for plan in (shop.even(3), shop.curve(3)):
+        with pytest.raises(InvalidSettings, match=f"^batch {last + 1} does not exist: .* 0 to {last}, .* 9999"):
+            plan.batch(last + 1)
+
+
+def test_a_shop_has_as_many_orders_as_can_be_reckoned_with():
+    plan = Ecommerce().even(1 << 20)
+    assert plan.part((1 << 20) - 1, (1 << 20) - 3, 1 << 20).orders.num_rows == 3
+    with pytest.raises(InvalidSettings, match=r"^batch 1048576 ends with order 1099512676352 .*: take an"):
+        plan.part(1 << 20, 0, 3)
+
+
 def test_numbers_of_numpy_are_taken_for_what_they_are():
     shop = Ecommerce()
     assert shop.batch(np.int64(3), orders=np.int32(7)) == shop.batch(3, orders=7)
