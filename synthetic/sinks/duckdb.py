@@ -13,6 +13,7 @@ from ..errors import TargetError  # noqa: TID252 - the folder is installed under
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
 from ..stopping import finished_first  # noqa: TID252 - the folder is installed under another name
+from .drift import require_schemas
 from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, explained, require_plain
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class DuckDBSink:
     def add(self, batch: Batch) -> tuple[str, ...]:
         """As `append`; the tables that did not have the batch."""
         batch.require_whole()
+        require_schemas(batch, str(self._path))
         with _refusals(self._path), self._connection.cursor() as transaction:
             transaction.begin()
             if not self._is_described(transaction, batch.provenance):

@@ -19,6 +19,7 @@ from pyiceberg.utils.config import Config
 from ..errors import SyntheticError, TargetError  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
+from .drift import require_schemas
 from .places import FULL_REMEDY, explained, require_plain
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class IcebergSink:
     def add(self, batch: Batch) -> tuple[str, ...]:
         """As `append`; the tables that did not have the batch."""
         batch.require_whole()
+        require_schemas(batch, self._target)
         with _refusals(self._target):
             if not self._tables:
                 self.require(batch.provenance)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -268,6 +269,36 @@ def test_no_sink_takes_a_part_of_a_batch_for_the_batch(tmp_path, sink, part):
         assert [target.append(plan.batch(1)), target.append(plan.batch(1))] == [True, False]
 
 
+@pytest.fixture(params=["duckdb", "iceberg"])
+def tables(tmp_path, request):
+    """A sink whose tables have one schema for all batches."""
+    if request.param == "iceberg":
+        yield iceberg.IcebergSink(iceberg.local_catalog(tmp_path))
+    else:
+        with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+            yield sink
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_batch_whose_schema_drifts_goes_to_files_only(tmp_path, tables):
+    plan = Ecommerce(quality=DataQuality(schema_drift_rate=1.0)).even(10)
+    drifts = [
+        "orders.channel is missing there and string here",
+        "order_items.quantity is int32 there and int64 here",
+        r"orders.total_amount is decimal128\(12, 2\) there and decimal128\(18, 4\) here",
+        "customers.loyalty_tier is missing there and string here",
+    ]
+    refused = set()
+    for number in range(20):
+        with pytest.raises(
+            TargetError, match=f"^batch {number} does not fit the tables of .*schema_drift_rate"
+        ) as told:
+            tables.append(plan.batch(number))
+        refused |= {drift for drift in drifts if re.search(f": {drift}. Files take", str(told.value))}
+        assert FileSink(tmp_path / "lake").append(plan.batch(number)) is True
+    assert refused == set(drifts)
+
+
 OTHERS = {
     "seed": Ecommerce(seed=12, quality=DataQuality.demo()).even(10),
     "null_rate": Ecommerce(seed=11, quality=DataQuality.demo().but(null_rate=0.5)).even(10),
@@ -341,12 +372,12 @@ def test_duckdb_of_unknown_making_is_refused_unless_it_is_empty(tmp_path):
 
 
 def test_a_batch_that_fails_half_way_leaves_duckdb_as_it_was(tmp_path):
-    broken = SHOP.batch(1, orders=10)
-    object.__setattr__(broken, "defects", pa.table({"nonsense": [1]}))
-    with DuckDBSink(tmp_path / "shop.duckdb") as sink:
+    with DuckDBSink(tmp_path / "shop.duckdb") as sink, duckdb.connect(str(tmp_path / "shop.duckdb")) as other:
         sink.append(SHOP.batch(0, orders=10))
+        other.execute("ALTER TABLE defects RENAME TO hidden")
         with pytest.raises(TargetError, match="Whole batches already written are kept"):
-            sink.append(broken)
+            sink.append(SHOP.batch(1, orders=10))
+        other.execute("ALTER TABLE hidden RENAME TO defects")
         assert sink.append(SHOP.batch(1, orders=10)) is True
 
 
