@@ -22,7 +22,7 @@ _MADE_WITH = "_made_with.json"
 class FileSink:
     """One folder per batch below `root`: a path, or a URI or `system` that PyArrow knows.
 
-    Beside the batches `_made_with.json` has the settings that all of them were made with.
+    Beside the batches `_made_with.json` has the settings that all of them were made with, and the format.
     """
 
     def __init__(
@@ -35,7 +35,8 @@ class FileSink:
     def append(self, batch: Batch) -> bool:
         """Add a batch; False if it is there already. Raises TargetError if the others were made with other settings."""
         batch.require_whole()
-        described = self._is_described(batch.provenance)
+        made_with = Provenance.of({**dict(batch.provenance.settings), "format": self._format.extension})
+        described = self._is_described(made_with)
         target = f"{self._root}/batch={batch.number:06d}"
         if not self._swept:
             sweep(target, self._system)
@@ -50,7 +51,7 @@ class FileSink:
                     writer.write_table(rows)
                     writer.close()
             if not described:
-                self._describe(batch.provenance)
+                self._describe(made_with)
         return True
 
     def _is_described(self, provenance: Provenance) -> bool:

@@ -320,6 +320,14 @@ def test_a_folder_takes_no_batch_of_another_shop(tmp_path, store, setting, numbe
     assert [sink.append(SHOP.batch(k, orders=10)) for k in (0, 1)] == [False, True]
 
 
+def test_a_folder_takes_no_batch_in_another_format(tmp_path):
+    assert FileSink(tmp_path, FORMATS["csv"]).append(SHOP.batch(0, orders=10)) is True
+    for number in (0, 1):
+        with pytest.raises(TargetError, match=r"was made with other settings: format is csv there and parquet here\."):
+            FileSink(tmp_path).append(SHOP.batch(number, orders=10))
+    assert FileSink(tmp_path, FORMATS["csv"]).append(SHOP.batch(1, orders=10)) is True
+
+
 def test_a_folder_of_unknown_making_is_refused_unless_it_is_empty(tmp_path):
     FileSink(tmp_path).append(SHOP.batch(0, orders=10))
     (tmp_path / "_made_with.json").unlink()
