@@ -24,11 +24,11 @@ KINDS = ("null", "duplicate", "late", "withheld", "orphan", "out_of_order", "sch
 """What can be wrong.
 
 null           a value is missing
-duplicate      the row is delivered a second time
+duplicate      the row is delivered a second time, up to 63 places of the clean table later
 late           the row comes after its time: an order placed before the batch's window, an item of an earlier batch
 withheld       an item missing from its order's batch; `row` is its clean position, `original` the batch that has it
 orphan         the key names nothing that exists
-out_of_order   the row stands after its place; `original` is its clean position
+out_of_order   the row is delivered up to 63 places of the clean table late; `original` is its clean position
 schema_drift   the table has another schema; `original` is the column's type, null for an extra column
 """
 

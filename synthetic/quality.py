@@ -18,7 +18,7 @@ class DataQuality:
     `late_arrival_rate`: orders placed up to `max_late_days` before their batch's window, and order items delivered
     with a later batch than their order, at most `max_late_days` after it was placed.
     `orphan_rate`: orders without an existing customer and order items without an existing product.
-    `out_of_order_rate`: rows delivered up to 63 rows after their place.
+    `out_of_order_rate`: rows delivered up to 63 places late, counted in the clean table.
     `schema_drift_rate`: batches in which one table has another schema.
     """
 

@@ -3,7 +3,7 @@
 Two kinds of schedule. With `EvenSchedule` every batch has the same number of orders, which follow each region's own
 curve inside the batch's window: nothing but times depends on how many orders a batch has. With `CurveSchedule` the
 orders are laid on one timeline that follows the world's curve, and batches are cut out of it by the clock or by number
-of orders: not even times depend on the cut.
+of orders: not even when an order is placed depends on the cut.
 """
 
 from __future__ import annotations

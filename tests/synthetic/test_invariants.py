@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_history_depends_on_the_batch_size_in_nothing_but_what_is_reckoned_to_
         drop = reckoned | ({"status", "shipped_date", "updated_at"} if table == "orders" else set())
         first, second = (t.drop_columns([c for c in t.column_names if c in drop]) for t in tables)
         assert first.equals(second)
+
+
+@given(seeds, st.integers(100, 5_000))
+def test_along_the_curve_the_span_moves_no_order_and_no_newcomer_but_to_the_begin_of_its_batch(seed, orders_per_day):
+    shop = Ecommerce(seed=seed, batch_span=timedelta(days=1))
+    day = shop.curve(orders_per_day).batch(0)
+    hours = list(replace(shop, batch_span=timedelta(hours=1)).curve(orders_per_day).batches(0, 24))
+    assert together(hours, "orders")["order_date"].equals(together([day], "orders")["order_date"])
+    for table in ("customers", "products"):
+        joined = [max(created, day.begin) for created in getattr(day, table)["created_at"].to_pylist()]
+        for hour in hours:
+            here, joined = joined[: len(getattr(hour, table))], joined[len(getattr(hour, table)) :]
+            created = [max(at, day.begin) for at in getattr(hour, table)["created_at"].to_pylist()]
+            assert created == [max(at, hour.begin) for at in here]
 
 
 def test_products_and_customers_that_join_during_a_day_precede_their_orders():

@@ -48,6 +48,13 @@ def test_duplicates_come_at_their_rate(seed, rate, orders):
 
 
 @given(seeds, st.floats(0.1, 1), st.integers(1, 200))
+def test_a_duplicate_comes_up_to_63_places_of_the_clean_table_later(seed, rate, orders):
+    place = {}
+    for key in shop(seed, duplicate_rate=rate).batch(1, orders=orders).orders["order_id"].to_pylist():
+        assert len(place) - 1 - place.setdefault(key, len(place)) <= 63
+
+
+@given(seeds, st.floats(0.1, 1), st.integers(1, 200))
 def test_a_duplicate_order_is_updated_later_and_is_otherwise_itself(seed, rate, orders):
     batch = shop(seed, duplicate_rate=rate, late_arrival_rate=0.5).batch(1, orders=orders)
     first = {}
@@ -105,6 +112,15 @@ def test_every_late_item_is_delivered_once_within_max_late_days(seed, rate, orde
            GROUP BY order_id, orders.total_amount HAVING sum(subtotal) <> orders.total_amount"""
     ).fetchall()
     assert totals == []
+
+
+@given(seeds, rates, st.integers(1, 12))
+def test_no_item_of_a_history_is_late_for_a_batch_behind_its_end(seed, rate, batches):
+    plan = shop(seed, late_arrival_rate=rate).history(orders=20 * batches, days=5, batch_size=20)
+    made = list(plan.batches())
+    withheld = together(made, "defects").filter(pc.field("kind") == "withheld")
+    assert all(int(target) < batches for target in withheld["original"].to_pylist())
+    assert count(made[-1], "order_items", "withheld") == 0
 
 
 @given(seeds, rates, sizes)
