@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from .growth import CUSTOMERS, PRODUCTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ _RECORDS_PER_ORDER = 3.75
 """An order, its 2.5 items, and a new customer in four orders."""
 
 _UNPACED_ORDERS = 5_000
+_OPENING_RECORDS = CUSTOMERS.initial + PRODUCTS.initial
 
 
 def evenly(batches: Iterator[Batch], seconds: float) -> Iterator[Batch]:
@@ -26,11 +29,11 @@ def evenly(batches: Iterator[Batch], seconds: float) -> Iterator[Batch]:
 
 
 def at_rate(batches: Iterator[Batch], records_per_second: float) -> Iterator[Batch]:
-    """Each batch when its first record is due."""
+    """Each batch when its first record is due; what the shop opens with comes with batch 0, beside the rate."""
     began, sent = time.monotonic(), 0
     for batch in batches:
         _wait_until(began + sent / records_per_second)
-        sent += batch.records
+        sent += batch.records if batch.number else batch.records - _OPENING_RECORDS
         yield batch
 
 

@@ -108,7 +108,10 @@ class Ecommerce:
     def burst(
         self, records_per_second: float | None = 1000, *, start: int = 0, stop: int | None = None
     ) -> Iterator[Batch]:
-        """Small batches whose rows, all four tables together, come at a steady rate; None: as fast as they are made."""
+        """Small batches whose rows, all four tables together, come at a steady rate; None: as fast as they are made.
+
+        The customers and products the shop opens with come with batch 0 and do not count.
+        """
         if records_per_second is not None:
             refuse(not_above_zero("records_per_second", records_per_second, _MOST_ORDERS))
         batches = self.batches(start, stop, orders=burst_size(records_per_second))

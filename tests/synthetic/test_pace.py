@@ -56,6 +56,15 @@ def test_a_burst_holds_its_rate_over_ten_seconds(rate):
     assert abs(records / 10 - rate) <= 0.02 * rate + batch.records / 10
 
 
+def test_a_burst_does_not_pause_for_what_the_shop_opens_with(clock):
+    came = []
+    for batch in Ecommerce(seed=2).burst(300, stop=2):
+        came.append((clock.now - 100, batch.records))
+    (at_first, first), (then, _) = came
+    assert at_first == 0
+    assert then == pytest.approx((first - 1500) / 300)
+
+
 def test_a_burst_waits_in_real_time_too():
     """How well it keeps up depends on what else runs, and is measured by the benchmark."""
     import time
