@@ -57,10 +57,8 @@ def test_a_burst_holds_its_rate_over_ten_seconds(rate):
 
 
 def test_a_burst_does_not_pause_for_what_the_shop_opens_with(clock):
-    came = []
-    for batch in Ecommerce(seed=2).burst(300, stop=2):
-        came.append((clock.now - 100, batch.records))
-    (at_first, first), (then, _) = came
+    came = Ecommerce(seed=2).burst(300, stop=2)
+    (at_first, first), (then, _) = [(clock.now - 100, batch.records) for batch in came]
     assert at_first == 0
     assert then == pytest.approx((first - 1500) / 300)
 
