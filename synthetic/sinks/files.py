@@ -28,7 +28,9 @@ class FileSink:
     def __init__(
         self, root: str | Path, file_format: FileFormat = FORMATS["parquet"], system: fs.FileSystem | None = None
     ) -> None:
-        self._root, self._format, self._system = str(root), file_format, system
+        self._format = file_format
+        with explained(str(root)):
+            self._system, self._root = resolve(str(root), system)
         self._swept = False
         """What a killed process has left of the batch it was at is removed once, with the first batch."""
 
@@ -57,18 +59,16 @@ class FileSink:
     def _is_described(self, provenance: Provenance) -> bool:
         """Whether the folder says that it was made with these settings; False for one without batches."""
         with explained(self._root):
-            system, root = resolve(self._root, self._system)
-            note = f"{root}/{_MADE_WITH}"
-            if system.get_file_info(note).type == fs.FileType.File:
-                with system.open_input_stream(note) as stream:
+            note = f"{self._root}/{_MADE_WITH}"
+            if self._system.get_file_info(note).type == fs.FileType.File:
+                with self._system.open_input_stream(note) as stream:
                     provenance.require(Provenance.read(stream.read().decode(errors="replace")), self._root)
                 return True
-            found = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+            found = self._system.get_file_info(fs.FileSelector(self._root, allow_not_found=True))
         if any(info.base_name.startswith("batch=") for info in found):
             raise unknown(self._root)
         return False
 
     def _describe(self, provenance: Provenance) -> None:
-        system, root = resolve(self._root, self._system)
-        if not write_first(system, f"{root}/{_MADE_WITH}", provenance.text.encode()):
+        if not write_first(self._system, f"{self._root}/{_MADE_WITH}", provenance.text.encode()):
             self._is_described(provenance)  # by another writer, meanwhile

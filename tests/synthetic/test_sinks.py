@@ -27,6 +27,8 @@ from pytest_floe.synthetic.sinks.files import FileSink
 from pytest_floe.synthetic.sinks.formats import FORMATS, Parquet
 from pytest_floe.synthetic.sinks.places import new_folder
 
+from tests.servers.moto_s3 import moto_s3  # noqa: F401 - a fixture
+
 from .oracle import together
 
 SHOP = Ecommerce(seed=11, quality=DataQuality.demo())
@@ -186,6 +188,17 @@ def test_batches_go_to_an_object_store_and_are_marked_complete(store):
     assert names == {"_SUCCESS", *(f"{table}.parquet" for table in TABLES)}
     with store.open_input_file("/bucket/shop/batch=000003/orders.parquet") as stream:
         assert checksum(pq.read_table(stream).cast(SCHEMAS["orders"])) == checksum(batch.orders)
+
+
+def test_batches_go_to_a_uri_with_a_query(monkeypatch, moto_s3):  # noqa: F811
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto_s3.admin.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto_s3.admin.secret_access_key)
+    bucket, server = moto_s3.bucket("synthetic"), moto_s3.url.removeprefix("http://")
+    uri = f"s3://{bucket}/shop?endpoint_override={server}&scheme=http&region={moto_s3.region}"
+    for batch, added in ((SHOP.batch(3, orders=20), True), (SHOP.batch(3, orders=20), False)):
+        assert FileSink(uri).append(batch) is added
+    of_batch = {f"shop/batch=000003/{name}" for name in ("_SUCCESS", *(f"{table}.parquet" for table in TABLES))}
+    assert {"shop/_made_with.json", *of_batch} <= set(moto_s3.shown_in(bucket))
 
 
 def test_a_batch_left_unfinished_in_an_object_store_is_told_with_a_remedy(store):
