@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -32,6 +31,8 @@ _WITHIN_STRETCH = 255 / 256
 
 _LAST_INSTANT = 253_402_300_799_999_999
 """The end of the year 9999, microseconds since 1970."""
+
+_CUTS_AT_ONCE = 1 << 16
 
 REGION_BITS = 10
 _REGION_SLOTS = 1 << REGION_BITS
@@ -172,17 +173,27 @@ class HistorySchedule(CurveSchedule):
         self._period_end, self._total, self._size = start + period, orders, size
         self.batches = max(1, -(-orders // size))
         self.last_number = self.batches - 1
-        cuts = [*self._instants(np.arange(0.0, orders, size), start, start + period).tolist(), start + period]
-        self.longest_span = max((end - begin for begin, end in pairwise(cuts)), default=period)
+        self.longest_span = self._longest_span() or period
 
     def window(self, number: int) -> Window:
         first, last = (min((number + step) * self._size, self._total) for step in (0, 1))
-        return Window(number, first, last, self._cut(first), self._cut(last))
+        begin, end = self._cuts(np.array((first, last))).tolist()
+        return Window(number, first, last, begin, end)
 
-    def _cut(self, row: int) -> int:
-        if row >= self._total:
-            return self._period_end
-        return int(self._instants(np.array([float(row)]), self._start, self._period_end)[0])
+    def _longest_span(self) -> int:
+        """0 where there are no orders. Made of some cuts at a time: they may be too many for memory."""
+        longest = 0
+        for number in range(0, self.last_number + 1, _CUTS_AT_ONCE):
+            numbers = np.arange(number, min(number + _CUTS_AT_ONCE, self.last_number + 1) + 1)
+            cuts = self._cuts(np.minimum(numbers * self._size, self._total))
+            longest = max(longest, int(np.diff(cuts).max()))
+        return longest
+
+    def _cuts(self, rows: Ints) -> Ints:
+        """Where the batches that begin with these rows do; the end of the period behind the last row."""
+        cuts = self._instants(rows.astype(np.float64), self._start, self._period_end)
+        cuts[rows >= self._total] = self._period_end
+        return cuts
 
 
 def _last_number(start: int, span: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pyarrow.compute as pc
@@ -44,3 +45,17 @@ def test_late_items_stand_behind_those_of_the_batch_in_parts_too():
     assert together(parts, "order_items").equals(plan.batch(9).order_items.combine_chunks())
     due = plan.batch(9).defects.filter(pc.field("kind") == "late").filter(pc.field("column") == "_batch_id")
     assert min(due["row"].to_pylist()) > 50
+
+
+def test_a_history_of_many_batches_takes_no_memory_for_each():
+    """Of 2 million, 8 bytes each would be 16 MB."""
+    shop = Ecommerce()
+    shop.history(orders=1, days=90, batch_size=1)  # loads what all have in common
+    tracemalloc.start()
+    try:
+        plan = shop.history(orders=2_000_000, days=90, batch_size=1)
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+    windows = [plan.window(number) for number in (65_534, 65_535, 65_536, 65_537)]
+    assert all(before.end == after.begin for before, after in pairwise(windows))
