@@ -477,6 +477,28 @@ def test_iceberg_recognises_a_batch_although_its_snapshot_has_expired(catalog):
     assert len(catalog.load_table("shop.orders").scan().to_arrow()) == len(SHOP.batch(0, orders=30).orders)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_iceberg_recognises_rows_of_a_batch_that_something_else_has_added(catalog):
+    plan = SHOP.even(30)
+    sink = iceberg.IcebergSink(catalog)
+    sink.append(plan.batch(0))
+    catalog.load_table("shop.orders").append(plan.batch(1).orders)
+    assert sink.add(plan.batch(1)) == tuple(name for name in TABLES if name != "orders")
+    assert len(rows_in(catalog, "orders")) == sum(len(plan.batch(number).orders) for number in (0, 1))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_iceberg_reads_no_rows_while_the_snapshots_tell_of_all_batches(catalog, monkeypatch):
+    """So that the hundredth batch takes no longer than the first."""
+    from pyiceberg.table import Table
+
+    scanned, scan = [], Table.scan
+    monkeypatch.setattr(Table, "scan", lambda table, *what, **how: scanned.append(table) or scan(table, *what, **how))
+    plan = SHOP.even(10)
+    added = [iceberg.IcebergSink(catalog).append(plan.batch(number)) for number in (0, 1, 1, 2)]
+    assert (added, scanned) == ([True, True, False, True], [])
+
+
 def rows_in(catalog, name):
     return catalog.load_table(f"shop.{name}").scan().to_arrow()
 
