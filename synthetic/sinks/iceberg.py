@@ -172,13 +172,14 @@ def _has(table: Table, batch: int) -> bool:
     if any(_says(snapshot, _BATCH, str(batch)) for snapshot in table.snapshots()):
         return True
     # Looking for rows takes longer with every batch.
-    return not _tell_all(table.snapshots()) and table.scan(f"_batch_id = {batch}", limit=1).to_arrow().num_rows > 0
+    return not _tells_all(table) and table.scan(f"_batch_id = {batch}", limit=1).to_arrow().num_rows > 0
 
 
-def _tell_all(snapshots: list[Snapshot]) -> bool:
-    """Whether each snapshot names its batch, and none has expired: it would be missing as the parent of another."""
-    parents = {None, *(snapshot.snapshot_id for snapshot in snapshots)}
-    return all(_says(snapshot, _BATCH) and snapshot.parent_snapshot_id in parents for snapshot in snapshots)
+def _tells_all(table: Table) -> bool:
+    """Whether each snapshot names its batch and none has expired: sequence numbers count all there have been."""
+    snapshots = table.snapshots()
+    made = getattr(table.metadata, "last_sequence_number", None)  # tables of format version 1 have none
+    return len(snapshots) == made and all(_says(snapshot, _BATCH) for snapshot in snapshots)
 
 
 def _says(snapshot: Snapshot, name: str, value: str | None = None) -> bool:

@@ -478,6 +478,17 @@ def test_iceberg_recognises_a_batch_although_its_snapshot_has_expired(catalog):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_iceberg_recognises_a_batch_although_its_snapshot_alone_has_expired(catalog):
+    plan = SHOP.even(30)
+    sink = iceberg.IcebergSink(catalog)
+    assert [sink.append(plan.batch(number)) for number in (0, 1, 2)] == [True, True, True]
+    for name in TABLES:
+        table = catalog.load_table(f"shop.{name}")
+        table.maintenance.expire_snapshots().by_id(table.snapshots()[0].snapshot_id).commit()
+    assert sink.append(plan.batch(0)) is False
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_iceberg_recognises_rows_of_a_batch_that_something_else_has_added(catalog):
     plan = SHOP.even(30)
     sink = iceberg.IcebergSink(catalog)
