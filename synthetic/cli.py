@@ -131,7 +131,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return replace(shop, quality=quality).history(orders=options.orders, days=options.days, batch_size=size)
 
 
-_COUNTS = ("workers", "chunk_size", "orders_per_file", "row_group_size")
+_COUNTS = ("workers", "chunk_size", "orders_per_file")
 
 
 def _below_one(name: str, value: int | None) -> str | None:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import needing
+from .errors import collected, needing
 from .export import ORDERS_PER_FILE, Tally, export
 from .sinks.formats import FORMATS as FILE_FORMATS
 from .sinks.formats import Parquet
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .plan import Batch, Plan
     from .provenance import Provenance
+    from .sinks.formats import FileFormat
 
 FORMATS = ("parquet", "iceberg", "duckdb", "csv", "arrow")
 
@@ -48,7 +49,8 @@ def unfit(options: Namespace) -> Iterator[str]:
     """What is wrong with the options of a target, as sentences: one without effect is a mistake, too."""
     chosen, uri = options.format, "://" in (options.out or "")
     for name, formats in _ONLY_FOR.items():
-        if getattr(options, name) not in {None, False} and chosen not in formats:
+        given = getattr(options, name)
+        if given is not None and given is not False and chosen not in formats:
             of = " or ".join(formats)
             yield f"--{name.replace('_', '-')} has no effect with --format {chosen}: leave it out, or take {of}"
     if chosen == "iceberg" and options.catalog:
@@ -57,6 +59,19 @@ def unfit(options: Namespace) -> Iterator[str]:
     elif uri and chosen not in FILE_FORMATS:
         instead = ", or a catalog by --catalog" if chosen == "iceberg" else ""
         yield f"--out={options.out!r} is a URI, and --format {chosen} takes a folder: name one{instead}"
+    mistakes: list[str] = []
+    with collected(mistakes):
+        if chosen in FILE_FORMATS:
+            _file_format(options)
+    yield from mistakes
+
+
+def _file_format(options: Namespace) -> FileFormat:
+    file_format = FILE_FORMATS[options.format]
+    if not isinstance(file_format, Parquet):
+        return file_format
+    how = {"compression": options.compression, "row_group_size": options.row_group_size}
+    return replace(file_format, **{name: value for name, value in how.items() if value is not None})
 
 
 def place(options: Namespace) -> str:
@@ -74,10 +89,7 @@ def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> 
 
 
 def _write_files(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:
-    file_format = FILE_FORMATS[options.format]
-    if isinstance(file_format, Parquet):
-        how = {"compression": options.compression, "row_group_size": options.row_group_size}
-        file_format = replace(file_format, **{name: value for name, value in how.items() if value is not None})
+    file_format = _file_format(options)
     sweep(options.out)
     with new_folder(options.out) as folder:
         return export(

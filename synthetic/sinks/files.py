@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from pyarrow import fs
 
+from ..errors import refuse  # noqa: TID252 - the folder is installed under another name
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import TABLES  # noqa: TID252 - the folder is installed under another name
 from .formats import FORMATS, FileFormat
 from .places import exists, explained, new_folder, resolve, sweep, write_first
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..plan import Batch  # noqa: TID252
@@ -28,6 +30,7 @@ class FileSink:
     def __init__(
         self, root: str | Path, file_format: FileFormat = FORMATS["parquet"], system: fs.FileSystem | None = None
     ) -> None:
+        refuse(_not_a_format(file_format))
         self._format = file_format
         with explained(str(root)):
             self._system, self._root = resolve(str(root), system)
@@ -72,3 +75,8 @@ class FileSink:
     def _describe(self, provenance: Provenance) -> None:
         if not write_first(self._system, f"{self._root}/{_MADE_WITH}", provenance.text.encode()):
             self._is_described(provenance)  # by another writer, meanwhile
+
+
+def _not_a_format(given: object) -> Iterator[str]:
+    if not isinstance(given, FileFormat):
+        yield f"file_format={given!r} is not a FileFormat: give one of sinks.formats.FORMATS, or Parquet(...)"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.ipc as pi
 import pyarrow.parquet as pq
 
+from ..arguments import not_whole  # noqa: TID252 - the folder is installed under another name
+from ..errors import refuse  # noqa: TID252
 from ..schemas import KEYS  # noqa: TID252 - the folder is installed under another name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyarrow import NativeFile
 
 
@@ -26,6 +30,7 @@ class TableWriter(Protocol):
         """Finish the file; does not close the stream beneath."""
 
 
+@runtime_checkable
 class FileFormat(Protocol):
     """Opens files of one format."""
 
@@ -43,6 +48,8 @@ class FileFormat(Protocol):
 
 COMPRESSIONS = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
 
+_MOST_ROWS = 1 << 40
+
 _WITHOUT_ENTROPY_CODING = {"snappy", "lz4"}
 
 _LARGEST_DICTIONARY = 32 << 20
@@ -51,11 +58,19 @@ _LARGEST_DICTIONARY = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Parquet:
-    """Parquet: `compression` as PyArrow names it, `row_group_size` in rows."""
+    """Parquet: `compression`, one of COMPRESSIONS, and `row_group_size` in rows. Raises InvalidSettings."""
 
     compression: str = "snappy"
     row_group_size: int = 1 << 20
     extension: str = "parquet"
+
+    def __post_init__(self) -> None:
+        refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[str]:
+        if self.compression not in COMPRESSIONS:
+            yield f"compression={self.compression!r} is none of {', '.join(COMPRESSIONS)}"
+        yield from not_whole("row_group_size", self.row_group_size, 1, _MOST_ROWS)
 
     @property
     def encoded(self) -> bool:

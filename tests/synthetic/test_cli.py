@@ -204,6 +204,7 @@ def test_a_uri_where_only_a_folder_will_do_is_an_error_with_a_remedy(
         ("iceberg", ["--orders-per-file", "9"], "--orders-per-file has no effect with --format iceberg: leave it out"),
         ("csv", ["--compression", "zstd"], "--compression has no effect with --format csv: leave it out, or take par"),
         ("arrow", ["--row-group-size", "9"], "--row-group-size has no effect with --format arrow: leave it out"),
+        ("csv", ["--row-group-size", "0"], "--row-group-size has no effect with --format csv: leave it out"),
         ("parquet", ["--catalog", "mine"], "--catalog has no effect with --format parquet: leave it out, or take ice"),
         ("duckdb", ["--namespace", "mine"], "--namespace has no effect with --format duckdb: leave it out"),
         ("iceberg", ["--catalog", "mine"], "--out='shop' has no effect with --catalog, which has places of its own"),
@@ -213,6 +214,16 @@ def test_an_option_without_effect_is_an_error_with_a_remedy(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert main(["generate", "--orders", "10", "--format", file_format, "--out", "shop", *given]) == 2
     assert f"  {mistake}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", ["0", "1" + 21 * "0"])
+def test_a_row_group_that_cannot_be_is_told_with_all_else(tmp_path, capsys, size):
+    target = tmp_path / "shop"
+    assert main(["generate", "--orders", "10", "--days", "-1", "--row-group-size", size, "--out", str(target)]) == 2
+    said = capsys.readouterr().err
+    assert f"row_group_size={size} is not a whole number from 1 to " in said
+    assert "days=-1.0 is not" in said
     assert list(tmp_path.iterdir()) == []
 
 

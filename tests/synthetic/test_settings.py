@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.quality import rate_names
+from pytest_floe.synthetic.sinks.files import FileSink
+from pytest_floe.synthetic.sinks.formats import Parquet
 from pytest_floe.synthetic.strategies import batches, data_quality
 
 wrong = st.floats(max_value=-1e-9) | st.floats(min_value=1.0000001) | st.sampled_from([float("nan"), "0.1", None, True])
@@ -88,6 +90,17 @@ def test_a_wrong_argument_is_told_by_name_and_value_when_it_is_given(call, named
     with pytest.raises(InvalidSettings) as told:
         call(Ecommerce())
     assert [m[: len(name)] for m, name in zip(told.value.mistakes, named, strict=True)] == named
+
+
+def test_every_wrong_setting_of_a_format_is_told_at_once():
+    with pytest.raises(InvalidSettings) as told:
+        Parquet("zip", 0)
+    assert [m.split()[0] for m in told.value.mistakes] == ["compression='zip'", "row_group_size=0"]
+
+
+def test_the_name_of_a_format_is_none(tmp_path):
+    with pytest.raises(InvalidSettings, match=r"^file_format='csv' is not a FileFormat: give .*FORMATS"):
+        FileSink(tmp_path, "csv")
 
 
 def test_a_history_has_no_batches_but_its_own():
