@@ -14,7 +14,7 @@ from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is ins
 from ..schemas import COLUMNS, TABLES  # noqa: TID252 - the folder is installed under another name
 from ..stopping import finished_first  # noqa: TID252 - the folder is installed under another name
 from .drift import require_schemas
-from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, explained, require_plain
+from .places import FORBIDDEN, FORBIDDEN_REMEDY, FULL, FULL_REMEDY, KEPT, explained, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ class DuckDBSink:
         """As `append`; the tables that did not have the batch."""
         batch.require_whole()
         require_schemas(batch, str(self._path))
-        with _refusals(self._path), self._connection.cursor() as transaction:
+        with _refusals(self._path, KEPT), self._connection.cursor() as transaction:
             transaction.begin()
             if not self._is_described(transaction, batch.provenance):
                 _describe(transaction, batch.provenance)
@@ -105,13 +105,13 @@ def _columns(table: str) -> str:
 
 
 @contextmanager
-def _refusals(path: str | Path) -> Iterator[None]:
+def _refusals(path: str | Path, besides: str = "") -> Iterator[None]:
     """Turn what DuckDB refuses into a sentence with a remedy; signals wait, as it takes them for an error or aborts."""
     try:
         with finished_first():
             yield
     except duckdb.Error as error:
-        raise TargetError(f"{path}: {_sentence(str(error))}. Whole batches already written are kept") from error
+        raise TargetError(f"{path}: {_sentence(str(error))}{besides}") from error
 
 
 def _sentence(said: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -20,11 +21,10 @@ from ..errors import SyntheticError, TargetError  # noqa: TID252 - the folder is
 from ..provenance import Provenance, unknown  # noqa: TID252 - the folder is installed under another name
 from ..schemas import SCHEMAS, TABLES  # noqa: TID252 - the folder is installed under another name
 from .drift import require_schemas
-from .places import FULL_REMEDY, explained, require_plain
+from .places import FULL_REMEDY, KEPT, explained, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
@@ -45,8 +45,9 @@ _MISREAD = r"[?#\t\r\n]|%[0-9A-Fa-f]{2}"
 """What means something else in a URI; encoded it does not help, as PyArrow decodes and PyIceberg does not."""
 
 
-def local_catalog(folder: Path) -> Catalog:
-    """A catalog in a SQLite file, with its tables beside it."""
+def local_catalog(folder: str | Path) -> Catalog:
+    """A catalog in a SQLite file, with its tables beside it; any other client must name it `local` too."""
+    folder = Path(folder)
     require_plain(folder, _MISREAD, "Iceberg")
     with _refusals(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,7 @@ class IcebergSink:
         """As `append`; the tables that did not have the batch."""
         batch.require_whole()
         require_schemas(batch, self._target)
-        with _refusals(self._target):
+        with _refusals(self._target, KEPT):
             if not self._tables:
                 self.require(batch.provenance)
                 self._tables = self._made()
@@ -154,7 +155,7 @@ class IcebergSink:
 
 
 @contextmanager
-def _refusals(target: str) -> Iterator[None]:
+def _refusals(target: str, besides: str = "") -> Iterator[None]:
     """Turn what a catalog or its storage refuses into a sentence; every kind of them has errors of its own."""
     with explained(target):
         try:
@@ -164,7 +165,7 @@ def _refusals(target: str) -> Iterator[None]:
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             said = FULL_REMEDY if "disk is full" in said else f"catalog or storage refuses: {said}"
-            raise TargetError(f"{target}: {said}. Whole batches already written are kept") from error
+            raise TargetError(f"{target}: {said}{besides}") from error
 
 
 def _has(table: Table, batch: int) -> bool:

@@ -24,6 +24,9 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_REMEDY = "the disk is full, or a limit reached. Free some space, write less, or name another place"
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 FORBIDDEN_REMEDY = "writing is not permitted. Name a place you may write to, or ask for the right to"
+KEPT = ". Whole batches already written are kept"
+"""What to add where a batch could not be appended."""
+
 _SUCCESS = "_SUCCESS"
 
 

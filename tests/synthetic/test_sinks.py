@@ -578,6 +578,15 @@ def overtake(monkeypatch, table, work):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["shop.duckdb", "catalog.sqlite"])
+def test_what_cannot_be_opened_is_not_said_to_keep_batches(tmp_path, name):
+    (tmp_path / name).write_text("this is no database" * 100)
+    with pytest.raises(TargetError, match=f"^{tmp_path}.* refuses: ") as told:
+        DuckDBSink(tmp_path / name) if name == "shop.duckdb" else iceberg.local_catalog(tmp_path)
+    assert "are kept" not in str(told.value)
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("missing", ["iceberg_tables", "iceberg_namespace_properties"])
 def test_what_an_iceberg_catalog_refuses_is_an_error_that_names_it(tmp_path, catalog, missing):
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
