@@ -25,6 +25,7 @@ from pytest_floe.verdict import Identity
 
 RESULT = pytest.StashKey[PreflightResult]()
 PROBE = pytest.StashKey[Probe]()
+TEST = pytest.StashKey[MarkedTest]()
 PROPERTY = "floe"  # what the names of JUnit's properties begin with
 CARRIER = "_floe.result"  # under this name a result travels with its report, also from a worker to the controller
 
@@ -103,6 +104,7 @@ class Execution:
         if identity is None or isinstance(pyfuncitem.parent, PreflightModule):
             return None
         test = MarkedTest(pyfuncitem, identity, lambda timeout: self._own_probe(pyfuncitem, identity, timeout))
+        pyfuncitem.stash[TEST] = test
         result = self.runner.start(test.task).result()
         pyfuncitem.stash[RESULT] = result
         if test.raised and result.status == "error":
@@ -132,6 +134,11 @@ class Execution:
         report = yield
         identity = item.stash.get(IDENTITY, None)
         scrub_report(report, self.context.scrubber, of_check=identity is not None)
+        test = item.stash.get(TEST, None)
+        if test and test.goes_on():  # the report is one of a subtest
+            if call.excinfo:
+                test.subtest_raised(call.excinfo.value)
+            return report
         result = self._result_of(item, identity, report, call) if identity else None
         if result:
             if result is not item.stash.get(RESULT, None):

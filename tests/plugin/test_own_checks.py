@@ -636,3 +636,66 @@ def test_the_last_failed_first_leave_nothing_out(kafka, option):
 
     assert lab.run(option).ret == 1
     assert sorted(lab.report()["expected"]) == ["prod-kafka-group", "prod-kafka-topic", "prod-lab-a"]
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with a worker"])
+@pytest.mark.parametrize(
+    ("body", "cause", "message"),
+    [
+        ("assert 2 == 3", "operate.failed", "assert 2 == 3"),
+        ("probe.reach_url('http://127.0.0.1:1')", "connect.refused", "refuses connections"),
+        ("pytest.skip('later')", "incomplete.not_run", "skipped: later"),
+    ],
+    ids=["assert", "step", "skip"],
+)
+def test_what_ends_a_subtest_is_a_finding(kafka, workers, body, cause, message):
+    lab = kafka(f"""
+        @pytest.mark.preflight("kafka")
+        def test_topic(probe, subtests):
+            with subtests.test("orders"):
+                pass
+            with subtests.test("items"):
+                {body}
+            with subtests.test("customers"):
+                probe.fact(went_on=True)
+
+        @pytest.mark.preflight("kafka")
+        def test_green(subtests):
+            with subtests.test("orders"):
+                pass
+    """)
+    done = lab.run_apart(*workers)
+
+    assert done.returncode == 1, done.stdout
+    topic = lab.checks()["topic"]
+    assert (topic.status, topic.cause) == ("error", cause)
+    assert message in topic.message
+    assert topic.details["went_on"] is True
+    assert lab.checks()["green"].status == "ok"
+    assert "NOT READY  1 error, 2 ok" in done.stdout
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
+def test_an_abandoned_one_does_not_go_on_after_its_subtest(kafka):
+    lab = kafka("""
+        import pathlib, time
+
+        @pytest.mark.preflight("kafka")
+        def test_late(probe, subtests):
+            with subtests.test("orders"), probe.step("operate"):
+                while not pathlib.Path("go").exists():
+                    time.sleep(0.01)
+            pathlib.Path("wrote").touch()
+
+        @pytest.mark.preflight("kafka")
+        def test_after_it():
+            [abandoned] = [thread for thread in threading.enumerate() if thread.name.endswith("::test_late")]
+            pathlib.Path("go").touch()
+            abandoned.join()
+            assert not pathlib.Path("wrote").exists()
+    """)
+
+    assert lab.run("--floe-timeout=1", "-p", "no:randomly").ret == 1
+    assert lab.checks()["late"].cause == "timeout"
+    assert lab.checks()["after_it"].status == "ok"
