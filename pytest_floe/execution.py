@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_floe.config.targets import Target
 from pytest_floe.context import Context
 from pytest_floe.diagnosis import Finding, describe
 from pytest_floe.marked import MarkedTest
+from pytest_floe.overdue import Overdue, ended_after
 from pytest_floe.probe import Probe
 from pytest_floe.redaction import scrub_report
 from pytest_floe.report.models import PreflightResult
@@ -97,6 +99,19 @@ class Execution:
     def _probe(self, identity: Identity, timeout: float) -> Probe:
         return self.context.probe(identity.id, timeout, self.journal, endpoint=identity.endpoint, write=True)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        with self._in_time(item, "setup"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        with self._in_time(item, "teardown"):
+            return (yield)
+
+    def _in_time(self, item: pytest.Item, phase: str) -> AbstractContextManager[None]:
+        return ended_after(self.context.timeout, phase) if IDENTITY in item.stash else nullcontext()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Run a marked test under a deadline of its own, as every other check."""
@@ -156,6 +171,8 @@ class Execution:
             return known
         if report.passed:
             return self._by_others(identity) if report.when == "call" else None
+        if call.excinfo and isinstance(call.excinfo.value, Overdue):
+            return self.context.judge.incomplete(identity, "timeout", str(call.excinfo.value))
         said = describe(call.excinfo.value) if call.excinfo else str(report.longrepr)
         if report.skipped:
             return self.context.judge.incomplete(identity, "incomplete.not_run", f"skipped: {said}")

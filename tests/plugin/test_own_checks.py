@@ -699,3 +699,71 @@ def test_an_abandoned_one_does_not_go_on_after_its_subtest(kafka):
     assert lab.run("--floe-timeout=1", "-p", "no:randomly").ret == 1
     assert lab.checks()["late"].cause == "timeout"
     assert lab.checks()["after_it"].status == "ok"
+
+
+HANGING = """
+    @pytest.fixture(scope="module")
+    def broker():
+        threading.Event().wait()
+
+    @pytest.fixture
+    def client():
+        yield
+        try:
+            threading.Event().wait()
+        except Exception:  # a driver that tries again for ever
+            pass
+
+    @pytest.mark.preflight("kafka", remediation="start the broker")
+    def test_topic(broker):
+        pass
+
+    @pytest.mark.preflight("kafka")
+    def test_group(broker):
+        pass
+
+    @pytest.mark.preflight("kafka")
+    def test_partitions(client):
+        pass
+
+    @pytest.mark.preflight("kafka")
+    def test_green():
+        pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with a worker"])
+def test_its_fixtures_have_a_deadline_too(kafka, workers):
+    lab = kafka(HANGING)
+
+    assert lab.run_apart("--floe-timeout=1", *workers).returncode == 1
+    assert {
+        name: (check.status, check.cause, check.message) for name, check in lab.checks().items() if name != "a"
+    } == {
+        "topic": ("error", "timeout", "its setup did not end within 1 s"),
+        "group": ("error", "timeout", "its setup did not end within 1 s"),
+        "partitions": ("error", "timeout", "its teardown did not end within 1 s"),
+        "green": ("ok", None, "passed; it names no step"),
+    }
+    assert lab.checks()["topic"].remediation == "start the broker"
+
+
+def test_every_fixture_that_hangs_at_the_end_is_ended(kafka):
+    lab = kafka("""
+        @pytest.fixture
+        def producer():
+            yield
+            threading.Event().wait()
+
+        @pytest.fixture
+        def consumer():
+            yield
+            threading.Event().wait()
+
+        @pytest.mark.preflight("kafka")
+        def test_topic(producer, consumer):
+            pass
+    """)
+
+    assert lab.run_apart("--floe-timeout=1").returncode == 1
+    assert lab.checks()["topic"].status == "error"
