@@ -155,6 +155,7 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.gathering is None:
             return
+        self.gathering.reached(report.nodeid, report.when)
         result = None
         if str(report.when) == "???":  # how pytest-xdist reports the test that a worker died in
             scrub_report(report, self.context.scrubber)
@@ -240,6 +241,7 @@ class Controller:
             self.execution.runner.stop(early or "the session ended")
         if self.progress:
             self.progress.close()
+        self.gathering.ended(early or "the session ended")
         self.report = self.gathering.report(early or self.context.workers.refused() or self._why_missing())
         self._write(self.report)
 

@@ -19,11 +19,28 @@ class Gathering:
     outline: Outline
     context: Context
     results: dict[str, PreflightResult] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
     reason: str = ""
 
     def take(self, result: PreflightResult) -> None:
         """Take in the result of a check."""
         self.results[result.details.target] = result
+
+    def reached(self, node_id: str, phase: str) -> None:
+        """Take in that a phase of a test was reported: it is over with its teardown, or the death of its process."""
+        if phase == "call":
+            self.unfinished.add(node_id)
+        else:
+            self.unfinished.discard(node_id)
+
+    def ended(self, why: str) -> None:
+        """Take in that the run is over: a marked test that is still in its teardown is not verified."""
+        account = self._account()
+        for identity in filter(None, (self._by_node_id(node_id, account) for node_id in self.unfinished)):
+            known = account.results.get(identity.id)
+            if identity.id in account.own and known and known.status != "error":
+                message = f"its teardown did not end: {why}"
+                self._found(self.context.judge.incomplete(identity, "incomplete.check_broken", message))
 
     def crashed(self, node_id: str) -> PreflightResult | None:
         """Return, and take in, what the death of a worker in test ``node_id`` means; None if that was no check."""

@@ -1,9 +1,13 @@
 """Tests marked `preflight` end in the report like built-in checks."""
 
+import os
+import signal
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from tests.plugin.conftest import WITHIN
 
 KAFKA = """
     import asyncio, threading, unittest
@@ -699,6 +703,34 @@ def test_an_abandoned_one_does_not_go_on_after_its_subtest(kafka):
     assert lab.run("--floe-timeout=1", "-p", "no:randomly").ret == 1
     assert lab.checks()["late"].cause == "timeout"
     assert lab.checks()["after_it"].status == "ok"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with a worker"])
+def test_one_that_was_stopped_in_its_teardown_is_not_green(kafka, workers):
+    lab = kafka("""
+        import os, pathlib
+
+        @pytest.fixture
+        def never_gone():
+            yield
+            pathlib.Path("traces/teardown").write_text(str(os.getpid()))
+            threading.Event().wait()
+
+        @pytest.mark.preflight("kafka")
+        def test_topic(never_gone):
+            pass
+    """)
+    process = lab.start("--floe-termination-log=termination", *workers)
+    lab.wait_for_trace("teardown")
+    os.kill(process.pid, signal.SIGTERM)
+    out, _ = process.communicate(timeout=WITHIN)
+
+    assert process.returncode == 143
+    topic = lab.checks()["topic"]
+    assert (topic.status, topic.cause) == ("error", "incomplete.check_broken")
+    assert topic.message == "its teardown did not end: stopped by SIGTERM"
+    assert "NOT READY  1 error, 1 ok" in out
+    assert (lab.path / "termination").read_text().startswith("NOT READY  1 error, 1 ok")
 
 
 HANGING = """
