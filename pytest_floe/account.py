@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -24,9 +25,10 @@ from pytest_floe.records import (
     Waiting,
 )  # fmt: skip
 from pytest_floe.report.building import Outline
-from pytest_floe.report.models import PreflightReport, PreflightResult
+from pytest_floe.report.models import PreflightReport, PreflightResult, Status
 from pytest_floe.verdict import Identity, Judge
 
+_STATUSES = get_args(Status)  # from the best to the worst
 _NO_END = "the run did not come to its end: it was killed, crashed, or still goes on"
 
 
@@ -78,7 +80,7 @@ class Account:
     def finish(self, result: PreflightResult) -> None:
         """Take in a result; what the check left is named by it from here on."""
         target = result.details.target
-        self.results[target] = result
+        self.results[target] = _joined(self.results.get(target, result), result)
         self.active.pop(target, None)
         self.waiting.pop(target, None)
         self.canaries.pop(target, None)
@@ -152,6 +154,13 @@ class Account:
     def _doubt(self, judge: Judge) -> PreflightResult:
         said = f"{self.damaged} lines of the run's record are damaged, missing, or not its own"
         return judge.incomplete(self._session("evidence"), "incomplete.evidence_damaged", said)
+
+
+def _joined(earlier: PreflightResult, later: PreflightResult) -> PreflightResult:
+    """Return the worse of two results of a check, the later if they are alike, naming all that either left behind."""
+    worse = max(later, earlier, key=lambda result: _STATUSES.index(result.status))
+    left = list(dict.fromkeys([*earlier.details.left_behind, *later.details.left_behind]))
+    return worse.model_copy(update={"details": worse.details.model_copy(update={"left_behind": left})})
 
 
 def account_of(lines: Iterable[bytes]) -> Account:

@@ -92,7 +92,7 @@ class Hung(Line):
 
 
 class Finished(Line):
-    """A check came to a result; a later one of the same target takes its place."""
+    """A check came to a result; of several, the worst counts, and of equally bad ones the last."""
 
     event: Literal["finished"] = "finished"
     result: PreflightResult

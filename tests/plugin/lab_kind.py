@@ -235,6 +235,11 @@ def undeletable(settings, probe):
         kept.made()
 
 
+def undeletable_and_hanging(settings, probe):
+    undeletable(settings, probe)
+    hang(settings, probe)
+
+
 def third_time(settings, probe):
     with probe.step("operate"):
         if len(list(Path(settings.folder).glob(f"{settings.me}.*.ran"))) < 3:

@@ -278,3 +278,34 @@ def test_the_trace_of_pytest_has_no_secrets(lab):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "pytest_runtest_makereport" in done.stderr
     assert "sentinel" not in done.stdout + done.stderr
+
+
+FAILING_FROM_OUTSIDE = """
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+def pytest_runtest_call():
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("Timeout of another plugin"))
+    threading.Thread(target=end_when_it_hangs, daemon=True).start()
+
+def end_when_it_hangs():
+    while not list(Path("traces").glob("*.hangs")):
+        time.sleep(0.01)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "with a worker"])
+def test_what_stays_is_named_although_another_plugin_ended_the_test(lab, workers):
+    lab.services("undeletable_and_hanging")
+    (lab.path / "impatient.py").write_text(FAILING_FROM_OUTSIDE)
+
+    assert lab.run_apart("-p", "impatient", *workers, PYTHONPATH=str(lab.path)).returncode == 1
+    found = lab.checks()["a"]
+    assert (found.status, found.cause) == ("error", "incomplete.check_broken")
+    assert found.message == "its call failed: Failed: Timeout of another plugin"
+    assert found.details["left_behind"] == ["floe-preflight-stays (ZeroDivisionError: division by zero)"]
