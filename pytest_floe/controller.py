@@ -48,7 +48,6 @@ class Controller:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.stopped = ""  # by whom: a user, or an error of pytest itself
-        self.status = int(pytest.ExitCode.INTERNAL_ERROR)
         self.early = ""  # why the session ends before all is done, whoever wants that
         self.unwritten = ""  # why there is no page
         self.console = Console(config)
@@ -204,7 +203,6 @@ class Controller:
         if self.gathering:
             with undisturbed():
                 self._conclude(self.early or str(session.shouldfail or session.shouldstop or ""))
-                self.status = session.exitstatus = self._exit_status(int(session.exitstatus))
                 scrub_metadata(self.config, self.context.scrubber)
         try:
             return (yield)
@@ -227,9 +225,11 @@ class Controller:
                 self.gathering.close(self.report)
             if self.watchdog:
                 self.watchdog.close()
+            if self.gathering and self.session:  # last of all: what ends the session elsewhere sets the status, too
+                self.session.exitstatus = self._exit_status(int(self.session.exitstatus))
             self._cleanup.close()
-        if self.execution and self.execution.runner.has_hung:
-            leave_promptly(self.status)
+        if self.execution and self.session and self.execution.runner.has_hung:
+            leave_promptly(int(self.session.exitstatus))
 
     def _conclude(self, early: str) -> None:
         """End what still runs, and write the report; ``early`` says why the session ended before its time, if so."""
@@ -271,9 +271,6 @@ class Controller:
         for path in leaks.holding_secrets(files, scrubber):
             leaks.withhold(path)
         sys.stderr.write(f"\nwithheld, for a secret of the run stood in it: {', '.join(shown)}\n")
-        self.status = self._exit_status(self.status)
-        if self.session:
-            self.session.exitstatus = self.status
 
     def _why_missing(self) -> str:
         option = self.config.option
@@ -283,9 +280,9 @@ class Controller:
 
     def _exit_status(self, status: int) -> int:
         failing = self.report is None or self.report.overall_status != "pass"
-        if self.stopped or status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
-            return status or int(failing)
-        return int(pytest.ExitCode.TESTS_FAILED if failing or status else pytest.ExitCode.OK)
+        if not self.stopped and status in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return int(pytest.ExitCode.TESTS_FAILED)
+        return status or int(failing)
 
     def _verdict(self) -> str:
         return terminal.verdict(self.report) if self.report else ""

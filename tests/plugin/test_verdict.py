@@ -197,3 +197,21 @@ def test_pytest_exit_with_status_0_is_not_green(lab):
 
     assert lab.run().ret == 1
     assert lab.checks()["a"].message == "not run: stopped by enough"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "arguments", "hook"),
+    [
+        ("ok", ("-k", "nothing"), "finish(session): session.exitstatus = 0"),
+        ("fail", (), "finish(): pytest.exit('enough', returncode=0)"),
+        ("ok", (), "start(): pytest.exit('enough', returncode=0)"),
+    ],
+    ids=["set at the end", "exit at the end", "exit at the start"],
+)
+def test_no_other_plugin_makes_the_exit_status_green(lab, behaviour, arguments, hook):
+    lab.services(behaviour)
+    with (lab.path / "conftest.py").open("a") as conftest:
+        conftest.write(f"\n\nimport pytest\n\ndef pytest_session{hook}\n")
+
+    assert lab.run(*arguments).ret == 1
+    assert lab.report()["overall_status"] == "fail"
