@@ -159,7 +159,8 @@ class CurveSchedule:
         row = int((self._demand.until(instant) - self._origin) / self._per_order)
         earliest = max(row - 1, 0)
         candidates = np.arange(earliest, row + 2)
-        placed = self._instants(_jittered(candidates, self._jitter), self._start, instant + DAY)
+        begin = max(self._start, instant - DAY)  # those before need only be known to lie before
+        placed = self._instants(_jittered(candidates, self._jitter), begin, instant + DAY)
         return int(candidates[np.searchsorted(placed, instant)]) if placed[-1] >= instant else row + 2
 
 
