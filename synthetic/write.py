@@ -14,7 +14,7 @@ from .errors import collected, needing
 from .export import ORDERS_PER_FILE, Tally, export
 from .sinks.formats import FORMATS as FILE_FORMATS
 from .sinks.formats import Parquet
-from .sinks.places import explained, new_folder, sweep
+from .sinks.places import explained, masked, new_folder, sweep
 from .stopping import finished_first
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _ONLY_FOR = {
 
 def unfit(options: Namespace) -> Iterator[str]:
     """What is wrong with the options of a target, as sentences: one without effect is a mistake, too."""
-    chosen, uri = options.format, "://" in (options.out or "")
+    chosen, out = options.format, masked(options.out or "")
     for name, formats in _ONLY_FOR.items():
         given = getattr(options, name)
         if given is not None and given is not False and chosen not in formats:
@@ -55,10 +55,10 @@ def unfit(options: Namespace) -> Iterator[str]:
             yield f"--{name.replace('_', '-')} has no effect with --format {chosen}: leave it out, or take {of}"
     if chosen == "iceberg" and options.catalog:
         if options.out:
-            yield f"--out={options.out!r} has no effect with --catalog, which has places of its own: leave one out"
-    elif uri and chosen not in FILE_FORMATS:
+            yield f"--out={out!r} has no effect with --catalog, which has places of its own: leave one out"
+    elif "://" in out and chosen not in FILE_FORMATS:
         instead = ", or a catalog by --catalog" if chosen == "iceberg" else ""
-        yield f"--out={options.out!r} is a URI, and --format {chosen} takes a folder: name one{instead}"
+        yield f"--out={out!r} is a URI, and --format {chosen} takes a folder: name one{instead}"
     mistakes: list[str] = []
     with collected(mistakes):
         if chosen in FILE_FORMATS:
@@ -76,7 +76,7 @@ def _file_format(options: Namespace) -> FileFormat:
 
 def place(options: Namespace) -> str:
     """The target in words."""
-    return options.out or f"namespace {_namespace(options)} of Iceberg catalog {options.catalog}"
+    return masked(options.out or "") or f"namespace {_namespace(options)} of Iceberg catalog {options.catalog}"
 
 
 def write(plan: Plan, options: Namespace, progress: Callable[[Tally], None]) -> Tally:

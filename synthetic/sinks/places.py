@@ -123,8 +123,13 @@ def resolve(target: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, s
     try:
         system, path = fs.FileSystem.from_uri(target)
     except (ValueError, NotImplementedError) as error:
-        raise TargetError(f"{target} is no place PyArrow can write to: {error}") from error
+        raise TargetError(masked(f"{target} is no place PyArrow can write to: {error}")) from error
     return system, path
+
+
+def masked(text: str) -> str:
+    """The text without the user and password of the URIs in it."""
+    return re.sub(r"//[^/\s@:]*:\S*@", "//***@", text)
 
 
 def require_plain(path: Path, special: str, reader: str) -> None:
@@ -149,7 +154,7 @@ def write_first(system: fs.FileSystem, path: str, content: bytes) -> bool:
 
 
 def _require_vacant(system: fs.FileSystem, path: str, target: str) -> None:
-    found = system.get_file_info(path).type
+    target, found = masked(target), system.get_file_info(path).type
     listed = system.get_file_info(fs.FileSelector(path)) if found == fs.FileType.Directory else []
     unfinished = listed and not any(info.base_name == _SUCCESS for info in listed)
     if unfinished and not isinstance(system, fs.LocalFileSystem):
@@ -193,7 +198,7 @@ def explained(target: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TargetError(_sentence(target, error)) from error
+        raise TargetError(masked(_sentence(target, error))) from error
 
 
 def _sentence(target: str, error: OSError) -> str:

@@ -190,6 +190,18 @@ def test_batches_go_to_an_object_store_and_are_marked_complete(store):
         assert checksum(pq.read_table(stream).cast(SCHEMAS["orders"])) == checksum(batch.orders)
 
 
+@pytest.mark.parametrize("place", ["nowhere", "lake/shop?region=eu-west-1&endpoint_override=127.0.0.1:1&scheme=http"])
+def test_what_logs_in_at_a_target_is_not_shown(place):
+    with (
+        pytest.raises(TargetError) as error,
+        new_folder(f"{'s3' if '?' in place else 'none'}://floe:s3cr3t/+x@{place}"),
+    ):
+        pass
+
+    assert "s3cr3t" not in str(error.value)
+    assert f"//***@{place}" in str(error.value)
+
+
 def test_batches_go_to_a_uri_with_a_query(monkeypatch, moto_s3):  # noqa: F811
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto_s3.admin.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto_s3.admin.secret_access_key)
