@@ -11,8 +11,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .errors import needing
-
 if TYPE_CHECKING:
     from .plan import Batch as Batch
     from .plan import Plan as Plan
@@ -28,6 +26,8 @@ __all__ = ["Batch", "DataQuality", "Ecommerce", "Plan", "restore"]
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .errors import needing  # noqa: PLC0415 - as above
+
     with needing("synthetic"):
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
