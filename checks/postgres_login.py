@@ -92,8 +92,7 @@ class Login:
         if attempt.needs_password:
             return Finding("config.missing_credentials", f"{self._where} asks for a password", "postgres.password")
         state, said = errors.refusal(str(error), user, database)
-        variables = self._read_by_libpq()
-        if variables and errors.is_of_settings(str(error)):
+        if errors.is_of_settings(str(error)) and (variables := self._read_by_libpq()):
             return Finding("config.invalid", said, f"what libpq takes from {', '.join(variables)}")
         if state is None:
             return None

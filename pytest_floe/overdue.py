@@ -10,6 +10,8 @@ from types import FrameType
 
 import pytest
 
+from pytest_floe.signals import handling
+
 
 class Overdue(pytest.fail.Exception):  # type: ignore[misc, name-defined]
     """A phase around a check had no end in time; of a class that code under test is not expected to catch."""
@@ -35,15 +37,14 @@ def ended_after(seconds: float, phase: str) -> Iterator[None]:
         if not over.is_set():
             raise Overdue(f"its {phase} did not end within {seconds:g} s")
 
-    before = signal.signal(signal.SIGUSR2, interrupt)
     reminder = threading.Thread(target=remind, daemon=True, name=f"preflight {phase}")
-    reminder.start()
-    try:
+    with handling({signal.SIGUSR2: interrupt}):
+        reminder.start()
         try:
-            yield
+            try:
+                yield
+            finally:
+                over.set()
         finally:
-            over.set()
-    finally:
-        over.set()  # again: the signal may have come just then
-        reminder.join()  # its last signal must not meet the handler that was there before
-        signal.signal(signal.SIGUSR2, before)
+            over.set()  # again: the signal may have come just then
+            reminder.join()  # its last signal must not meet the handler that was there before

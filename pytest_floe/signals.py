@@ -21,14 +21,14 @@ def terminable() -> Iterator[None]:
     """Let SIGTERM, and SIGHUP unless nohup has it ignored, end pytest with status 128 and the signal's number."""
     under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     endings = (signal.SIGTERM,) if under_nohup else (signal.SIGTERM, signal.SIGHUP)
-    with _handling(dict.fromkeys(endings, _terminate)):
+    with handling(dict.fromkeys(endings, _terminate)):
         yield
 
 
 @contextmanager
 def terminable_by_controller() -> Iterator[None]:
     """Let SIGTERM end a worker; a terminal that closes tells the controller as well, and that ends its workers."""
-    with _handling({signal.SIGTERM: _terminate, signal.SIGHUP: signal.SIG_IGN}):
+    with handling({signal.SIGTERM: _terminate, signal.SIGHUP: signal.SIG_IGN}):
         yield
 
 
@@ -39,7 +39,7 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def on_request(act: Callable[[], None]) -> Iterator[None]:
     """Call ``act`` in the main thread when the controller asks for it, by SIGUSR1."""
-    with _handling({signal.SIGUSR1: lambda _signal, _frame: act()}):
+    with handling({signal.SIGUSR1: lambda _signal, _frame: act()}):
         yield
 
 
@@ -76,12 +76,12 @@ def undisturbed() -> Iterator[None]:
 
     What sets handlers of its own inside must also undo that inside: otherwise they come back with the end.
     """
-    with _handling(dict.fromkeys(_DISTURBING, signal.SIG_IGN)):
+    with handling(dict.fromkeys(_DISTURBING, signal.SIG_IGN)):
         yield
 
 
 @contextmanager
-def _handling(handlers: Mapping[int, _Handler]) -> Iterator[None]:
+def handling(handlers: Mapping[int, _Handler]) -> Iterator[None]:
     """Handle signals so; does nothing outside the main thread, where Python takes no signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
