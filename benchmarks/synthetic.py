@@ -79,12 +79,10 @@ def history(orders: int, **rates: float) -> Plan:
 
 def generate(orders: int, tables: tuple[str, ...], workers: int = 1, **rates: float) -> Run:
     """Do what `python -m pytest_floe.synthetic generate` does, for some of the tables."""
-    from pytest_floe.synthetic.allocator import keep_freed_memory
     from pytest_floe.synthetic.export import export
     from pytest_floe.synthetic.sinks.formats import Parquet
     from pytest_floe.synthetic.sinks.places import new_folder
 
-    keep_freed_memory()
     plan = history(orders, **rates)
     with new_folder("shop") as folder:
         tally = export(plan, range(plan.batch_count), folder, Parquet(), workers=workers, tables=tables)
@@ -413,6 +411,9 @@ def main() -> None:
     parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
+        from pytest_floe.synthetic.process import prepare_process
+
+        prepare_process()  # as the generator's command does; the others shall not be worse off
         print(json.dumps(globals()[options.only](options.orders)))
     else:
         report(options.orders, options.repeats, options.largest)

@@ -3,14 +3,14 @@
 import sys
 
 from .errors import MissingExtra, needing
+from .process import prepare_process
 
 if __name__ == "__main__":
+    prepare_process()
     try:
         with needing("synthetic"):
-            from .allocator import keep_freed_memory
             from .cli import main
 
-        keep_freed_memory()
         status = main()
     except MissingExtra as error:
         sys.stderr.write(f"error: {error}\n")

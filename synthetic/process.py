@@ -1,6 +1,8 @@
-"""What becomes of freed memory, for a process that does nothing but generate."""
+"""How a process that does nothing but generate is set up; before NumPy is imported."""
 
 from __future__ import annotations
+
+import os
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
@@ -9,10 +11,17 @@ _LARGEST_THRESHOLD = 32 << 20
 """The most that every glibc takes on 64 bits."""
 
 
-def keep_freed_memory() -> None:
+def prepare_process() -> None:
+    """Set up what concerns the whole process, and so is for a command, not for a library."""
+    # NumPy starts a thread for every core, which for a while waits for linear algebra at full speed.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
     """Have freed arrays used again, where glibc would give them back and have each page zeroed anew.
 
-    Concerns the whole process, so it is for a command, not for a library. Does nothing without glibc.
+    Does nothing without glibc.
     """
     import ctypes  # noqa: PLC0415 - for the command alone
 
