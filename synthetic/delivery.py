@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .streams import bits, chance, positions
+from .streams import bits, chance, look_up, positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Deliveries:
 
     def of(self, values: NDArray[Entry]) -> NDArray[Entry]:
         """The candidates' values, row by row as delivered."""
-        return values if self.source is None else values[self.source]
+        return values if self.source is None else look_up(values, self.source)
 
     @property
     def repeated(self) -> NDArray[np.intp]:

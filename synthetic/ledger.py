@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from .arrays import as_text, choice, numbers, repeated
 from .schemas import EMPTY, ENTITIES, SCHEMAS
-from .streams import positions
+from .streams import look_up, positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,9 +113,11 @@ class Delivered:
         source = self.deliveries.source
         if source is None:
             return candidates, np.arange(len(candidates))
-        rank = np.minimum(candidates.searchsorted(source), len(candidates) - 1)
-        rows = positions(candidates[rank] == source)
-        return rows, rank[rows]
+        ranks = np.full(max(int(candidates[-1]), int(source.max(initial=0))) + 1, -1)
+        ranks[candidates] = np.arange(len(candidates))
+        delivered = look_up(ranks, source)
+        rows = positions(delivered >= 0)
+        return rows, delivered[rows]
 
     def _placed(self, entity: str, lines: list[_Line]) -> list[Entries]:
         """Keys and anchors of all lines are looked up together: each look-up costs as much as hundreds of rows."""

@@ -80,7 +80,7 @@ class Items:
 
     def taking(self, lines: Ints) -> Items:
         """Some of them, by position."""
-        return Items(*(getattr(self, name)[lines] for name in self.__slots__))
+        return Items(*(look_up(getattr(self, name), lines) for name in self.__slots__))
 
 
 def make_items(streams: Streams, pools: Pools, item_rows: Ints, order_rows: Ints, orders: NDArray[np.integer]) -> Items:

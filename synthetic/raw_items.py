@@ -13,6 +13,7 @@ from .delivery import chosen
 from .growth import PRODUCTS
 from .ledger import Notes
 from .order_items import Items, make_items
+from .streams import look_up
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Lines:
 
     def taking(self, rows: Ints) -> Lines:
         """Some of them, by position."""
-        return Lines(self.rows[rows], self.order[rows], self.placed[rows], self.values.taking(rows))
+        of = (look_up(column, rows) for column in (self.rows, self.order, self.placed))
+        return Lines(*of, self.values.taking(rows))
 
 
 @dataclass(frozen=True, slots=True)

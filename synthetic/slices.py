@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ from .tables import Tables
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from .arrays import Coded, Money
     from .orders import Orders
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from .schedules import Schedule, Window
     from .streams import Ints, Streams
     from .uuids import Cells
+
+    _Noted = Callable[[], list[Entries]]
+    """Makes the lines of the ledger, which not everybody wants."""
 
 
 Columns = dict[str, "pa.Array | Coded | Money"]
@@ -98,34 +102,40 @@ class Maker:
 
     def tables(self, piece: Slice, *, encoded: bool = False, only: Collection[str] = TABLES) -> Tables:
         """The rows of a slice; `encoded` leaves repeated text as dictionary arrays, tables not in `only` are empty."""
-        entities = [name for name in ENTITIES if name in only or "defects" in only]
-        columns, entries = self._columns(
-            piece, entities, self._delivered_before(piece) if "defects" in only else (0, 0)
-        )
-        made = EMPTY | {name: _table(name, columns[name], piece.window, encoded=encoded) for name in entities}
+        noting = "defects" in only
+        entities = [name for name in ENTITIES if noting or name in only]
+        columns, noted = self._columns(piece, entities, self._delivered_before(piece) if noting else (0, 0))
+        made = EMPTY | {
+            name: _table(name, columns[name], piece.window, encoded=encoded) for name in entities if name in only
+        }
         drift = drift_of(self._streams, self._quality, piece.window.number)
-        if drift and piece.is_first:
-            entries.append(note_drift(drift, piece.window.number, SCHEMAS[drift.entity]))
-        tables = Tables(**(made | {"defects": ledger(entries)}))
+        if noting:
+            entries = [entry for entries in noted for entry in entries()]
+            if drift and piece.is_first:
+                entries.append(note_drift(drift, piece.window.number, SCHEMAS[drift.entity]))
+            made["defects"] = ledger(entries)
+        tables = Tables(**made)
         return drifted(tables, drift) if drift else tables
 
     def _columns(
         self, piece: Slice, entities: Collection[str], before: tuple[int, int]
-    ) -> tuple[dict[str, Columns], list[Entries]]:
+    ) -> tuple[dict[str, Columns], list[_Noted]]:
         """The columns of some entities, and their ledger; `before`: how many orders and items come before them."""
         columns: dict[str, Columns] = {}
-        entries: list[Entries] = []
+        noted: list[_Noted] = []
         if "customers" in entities:
             columns["customers"], found = self._customers(piece)
-            entries += found
+            noted.append(found)
         if "products" in entities:
             columns["products"] = self._products(piece)
-        if "orders" in entities or "order_items" in entities:
-            candidates = self._candidates(piece)
+        candidates = self._candidates(piece) if "orders" in entities or "order_items" in entities else None
+        if candidates and "orders" in entities:
             columns["orders"], found = self._orders(piece, candidates, before[0])
-            columns["order_items"], late = self._items(piece, candidates, before[1])
-            entries += found + late
-        return columns, entries
+            noted.append(found)
+        if candidates and "order_items" in entities:
+            columns["order_items"], found = self._items(piece, candidates, before[1])
+            noted.append(found)
+        return columns, noted
 
     def _first_candidate(self, piece: Slice) -> int:
         reach = 0 if self._quality.keeps_order else REACH
@@ -144,7 +154,7 @@ class Maker:
             Lines(rows, order, look_up(orders.placed, order), items),
         )
 
-    def _customers(self, piece: Slice) -> tuple[Columns, list[Entries]]:
+    def _customers(self, piece: Slice) -> tuple[Columns, _Noted]:
         first, end = CUSTOMERS.between(piece.first, piece.end, opening=piece.opens_shop)
         earliest, _ = CUSTOMERS.between(piece.window.first_row, piece.end, opening=piece.window.number == 0)
         columns = customer_columns(self._streams, self._schedule, piece.window, first, end)
@@ -161,13 +171,13 @@ class Maker:
             columns["customer_id"],
             lambda at: piece.window.place_of(CUSTOMERS.first_order(rows[at])),
         )
-        return columns, delivered.entries(notes)
+        return columns, partial(delivered.entries, notes)
 
     def _products(self, piece: Slice) -> Columns:
         first, end = PRODUCTS.between(piece.first, piece.end, opening=piece.opens_shop)
         return product_columns(self._streams, self._schedule, piece.window, first, end)
 
-    def _orders(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, list[Entries]]:
+    def _orders(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, _Noted]:
         amounts = totals(candidates.lines.values.subtotal, candidates.baskets)
         raw, notes = self._order_spoiler.spoil(candidates.orders, candidates.keys, amounts, piece.window)
         deliveries = self._order_deliveries(piece)
@@ -175,7 +185,7 @@ class Maker:
         delivered = Delivered(
             piece.window.number, deliveries, before, columns["order_id"], lambda at: deliveries.place[at]
         )
-        return columns, delivered.entries(notes)
+        return columns, partial(delivered.entries, notes)
 
     def _order_deliveries(self, piece: Slice) -> Deliveries:
         rows = np.arange(self._first_candidate(piece), piece.end)
@@ -185,7 +195,7 @@ class Maker:
         first = piece.first - piece.window.first_row
         return deliveries.within(first, last + 1 if piece.is_last else first + piece.orders)
 
-    def _items(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, list[Entries]]:
+    def _items(self, piece: Slice, candidates: _Candidates, before: int) -> tuple[Columns, _Noted]:
         sent = self._lateness.arriving(piece.window) if piece.is_last else []
         arrivals = self._item_spoiler.arrivals(sent)
         plan = self._item_plan(piece, candidates.baskets, arrivals.lines.rows if arrivals else _NO_ROWS)
@@ -202,7 +212,7 @@ class Maker:
             columns["order_item_id"],
             lambda at: plan.orders_at(plan.deliveries.place[at], piece.window),
         )
-        return columns, [*delivered.entries(notes), *self._withheld(piece, plan)]
+        return columns, lambda: [*delivered.entries(notes), *self._withheld(piece, plan)]
 
     def _item_plan(self, piece: Slice, baskets: Baskets, arrivals: Ints) -> ItemPlan:
         return plan_items(self._streams, self._quality, self._lateness, piece, baskets, arrivals)

@@ -39,6 +39,14 @@ def test_dictionary_arrays_hold_the_same_values(seed, quality, orders):
         assert getattr(encoded, table).cast(expected.schema).equals(expected)
 
 
+@given(seeds, qualities, st.integers(0, 100), st.sets(st.sampled_from(TABLES)))
+def test_tables_that_are_not_asked_for_are_empty_and_change_no_other(seed, quality, orders, wanted):
+    plan = Ecommerce(seed=seed, quality=quality).even(orders)
+    everything, some = plan.part(0, 0, orders), plan.part(0, 0, orders, only=wanted)
+    for table in TABLES:
+        assert getattr(some, table).equals(getattr(everything, table)) if table in wanted else not getattr(some, table)
+
+
 def test_late_items_stand_behind_those_of_the_batch_in_parts_too():
     plan = Ecommerce(seed=1, quality=DataQuality(late_arrival_rate=0.5)).even(100)
     parts = [plan.part(9, 0, 60), plan.part(9, 60, 100)]
