@@ -58,7 +58,7 @@ class Slice:
     @property
     def is_first(self) -> bool:
         """Whether the batch begins here."""
-        return self.first == self.window.first_row
+        return self.first == self.window.first_row and self._holds_an_end
 
     @property
     def orders(self) -> int:
@@ -78,7 +78,12 @@ class Slice:
     @property
     def is_last(self) -> bool:
         """Whether the batch ends here."""
-        return self.end == self.window.end_row
+        return self.end == self.window.end_row and self._holds_an_end
+
+    @property
+    def _holds_an_end(self) -> bool:
+        """A slice without orders does not, unless the batch has none: what comes beside the orders would come twice."""
+        return self.orders > 0 or self.window.orders == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import tracemalloc
 from itertools import pairwise
 
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_floe.synthetic import DataQuality, Ecommerce
@@ -16,10 +17,20 @@ from .shops import qualities, seeds, spans
 @given(seeds, spans, qualities, st.integers(0, 400), st.integers(0, 40), st.lists(st.floats(0, 1), max_size=4))
 def test_the_parts_of_a_batch_one_behind_the_other_are_the_batch(seed, span, quality, orders, number, cuts):
     plan = Ecommerce(seed=seed, quality=quality, batch_span=span).even(orders)
-    edges = sorted({0, orders, *(int(cut * orders) for cut in cuts)})
-    parts = [plan.part(number, a, b) for a, b in pairwise(edges)] or [plan.part(number, 0, 0)]
+    edges = sorted([0, orders, *(int(cut * orders) for cut in cuts if orders)])
+    parts = [plan.part(number, a, b) for a, b in pairwise(edges)]
     whole = plan.batch(number)
     assert [t for t in TABLES if not together(parts, t).equals(getattr(whole, t).combine_chunks())] == []
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_parts_without_orders_bring_nothing(number):
+    """Three orders among five workers: two have none."""
+    plan = Ecommerce(quality=DataQuality(late_arrival_rate=1, schema_drift_rate=1)).even(3)
+    parts = [plan.part(number, *cut) for cut in pairwise([0, 0, 1, 3, 3])]
+    rows = {table: [len(getattr(part, table)) for part in parts] for table in TABLES}
+    assert all(of_parts[0] == of_parts[-1] == 0 for of_parts in rows.values())
+    assert {t: sum(of_parts) for t, of_parts in rows.items()} == {t: len(getattr(plan.batch(number), t)) for t in TABLES}
 
 
 @given(seeds, qualities, st.integers(0, 60), st.permutations(range(5)))
