@@ -35,7 +35,7 @@ class FileSink:
         with explained(str(root)):
             self._system, self._root = resolve(str(root), system)
         self._swept = False
-        """What a killed process has left of the batch it was at is removed once, with the first batch."""
+        """What killed processes have left of the batches they were at is removed once, with the first batch."""
 
     def append(self, batch: Batch) -> bool:
         """Add a batch; False if it is there already. Raises TargetError if the others were made with other settings."""
@@ -44,7 +44,7 @@ class FileSink:
         described = self._is_described(made_with)
         target = f"{self._root}/batch={batch.number:06d}"
         if not self._swept:
-            sweep(target, self._system)
+            sweep(target, self._system, beside=r"batch=\d+")
             self._swept = True
         if exists(target, self._system):
             return False

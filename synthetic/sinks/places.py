@@ -69,16 +69,17 @@ def exists(target: str, system: fs.FileSystem | None = None) -> bool:
         return bool(system.get_file_info(sign).type != fs.FileType.NotFound)
 
 
-def sweep(target: str, system: fs.FileSystem | None = None) -> None:
+def sweep(target: str, system: fs.FileSystem | None = None, *, beside: str | None = None) -> None:
     """Remove what killed processes have left of `target` on a local disk, under the name it is filled under.
 
     Kept is what a process of that number, or one on another machine that holds its lock, may still be filling.
+    `beside`: a pattern of names; all folders of such a name, where `target` lies, are swept like it.
     """
     system, path = resolve(target, system)
     if not isinstance(system, fs.LocalFileSystem):
         return
     final = Path(path)
-    named = re.compile(rf"\.{re.escape(final.name)}\.(\d+)\.partial")
+    named = re.compile(rf"\.(?:{beside or re.escape(final.name)})\.(\d+)\.partial")
     with suppress(OSError):  # what cannot be looked at stays
         for entry in os.scandir(final.parent):
             found = named.fullmatch(entry.name)
@@ -147,7 +148,12 @@ def write_first(system: fs.FileSystem, path: str, content: bytes) -> bool:
         return True
     try:
         with Path(path).open("xb") as file:
-            file.write(content)
+            try:
+                file.write(content)
+                file.flush()
+            except BaseException:
+                Path(path).unlink()
+                raise
     except FileExistsError:
         return False
     return True

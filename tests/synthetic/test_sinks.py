@@ -3,11 +3,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from functools import partial
 from threading import Event
 
 import duckdb
@@ -258,6 +261,30 @@ def test_what_a_killed_process_has_left_of_a_batch_is_removed_unless_it_is_locke
     os.close(descriptor)
     assert FileSink(tmp_path).append(SHOP.batch(3, orders=20)) is False
     assert [folder.exists() for folder in left] == [False, False, True]
+
+
+def test_what_a_killed_process_has_left_does_not_hinder_who_begins_anew_from_the_first_batch(tmp_path):
+    left = tmp_path / f".batch=000001.{os.getpid()}.partial"
+    assert FileSink(tmp_path).append(SHOP.batch(0, orders=20))
+    left.mkdir()
+    sink = FileSink(tmp_path)
+    assert [sink.append(batch) for batch in SHOP.batches(0, 2, orders=20)] == [False, True]
+    assert not left.exists()
+
+
+def test_a_folder_that_could_not_say_what_it_is_made_with_takes_the_batch_later(tmp_path):
+    """Headers alone are shorter than what the folder says."""
+    append = f"""
+from pytest_floe.synthetic import Ecommerce
+from pytest_floe.synthetic.sinks.files import FORMATS, FileSink
+FileSink({str(tmp_path / "lake")!r}, FORMATS["csv"]).append(Ecommerce().batch(1, orders=0))
+"""
+    short_files = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (140, 140))
+    command = [sys.executable, "-B", "-c", append]
+    failed = subprocess.run(command, preexec_fn=short_files, capture_output=True, text=True, check=False)
+    assert "disk is full" in failed.stderr
+    assert list((tmp_path / "lake").iterdir()) == []
+    subprocess.run(command, check=True)
 
 
 def test_duckdb_holds_the_batches_once(tmp_path, plan, expected):

@@ -28,9 +28,9 @@ def test_parts_without_orders_bring_nothing(number):
     """Three orders among five workers: two have none."""
     plan = Ecommerce(quality=DataQuality(late_arrival_rate=1, schema_drift_rate=1)).even(3)
     parts = [plan.part(number, *cut) for cut in pairwise([0, 0, 1, 3, 3])]
-    rows = {table: [len(getattr(part, table)) for part in parts] for table in TABLES}
-    assert all(of_parts[0] == of_parts[-1] == 0 for of_parts in rows.values())
-    assert {t: sum(of_parts) for t, of_parts in rows.items()} == {t: len(getattr(plan.batch(number), t)) for t in TABLES}
+    for table in TABLES:
+        first, *others, last = (len(getattr(part, table)) for part in parts)
+        assert (first, sum(others), last) == (0, len(getattr(plan.batch(number), table)), 0)
 
 
 @given(seeds, qualities, st.integers(0, 60), st.permutations(range(5)))
