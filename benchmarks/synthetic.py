@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -246,6 +247,28 @@ def jafgen(_: int) -> Run:
     return {"rows": rows, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
+def side_by_side(orders: int, folder: Path) -> Run:
+    """Two processes at once, each with half of the orders: what the machine's two cores are worth together."""
+    with ThreadPoolExecutor(2) as pool:
+        began = time.perf_counter()
+        both = list(pool.map(lambda half: contender("floe", orders // 2, folder / half), ("one", "other")))
+        wall = time.perf_counter() - began
+    return {name: sum(run[name] for run in both) for name in ("rows", "cpu", "mib", "bytes")} | {"wall": wall}
+
+
+def scaling(orders: int, repeats: int, folder: Path) -> dict[str, Run]:
+    """One worker and two, where starting counts for little, beside two processes and two threads of another."""
+    kinds: dict[str, Callable[[], Run]] = {
+        "floe": lambda: contender("floe", orders, folder),
+        "floe, 2 workers": lambda: contender("floe_two_workers", orders, folder),
+        "floe, 2 processes": lambda: side_by_side(orders, folder),
+        "tpchgen-cli": lambda: tpchgen(orders, folder, 1),
+        "tpchgen-cli, 2 threads": lambda: tpchgen(orders, folder, 2),
+    }
+    runs = [{name: kind() for name, kind in kinds.items()} for _ in range(repeats)]
+    return {name: min((run[name] for run in runs), key=lambda run: run["wall"]) for name in kinds}
+
+
 def tpchgen(orders: int, folder: Path, threads: int) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -356,7 +379,11 @@ def report(orders: int, repeats: int, largest: int) -> None:
         runs = measured(orders, repeats, folder)
         for name, run in runs.items():
             print(line(name, run))
-        print(f"\n{_ratios(runs)}\n{_load()} by then\n\nlinear in time and level in memory\n{HEADER}")
+        print(f"\n{_ratios(runs)}\n{_load()} by then\n\ntwo cores\n{HEADER}")
+        runs = scaling(orders * 4, repeats, folder)
+        for name, run in runs.items():
+            print(line(name, run))
+        print(f"\n{_gains(runs)}\n\nlinear in time and level in memory\n{HEADER}")
         for rows in _ladder(largest):
             orders = round(rows / ROWS_PER_ORDER)
             print(line(f"floe, 10^{len(str(rows)) - 1} rows", contender("floe", orders, folder)), flush=True)
@@ -380,14 +407,23 @@ def _ratios(runs: dict[str, Run]) -> str:
 
     ours = rate("floe: orders, order_items")
     default, limit = rate("PyArrow writes, by default") / ours, rate("PyArrow writes, as floe does") / ours
-    faster = runs["floe: orders, order_items"]["wall"] / runs["floe, 2 workers"]["wall"]
     return (
         f"{ours / rate('tpchgen-cli'):.2f} times the rows per CPU second of tpchgen-cli (target 1.5)\n"
         f"{ours / rate('Faker loop'):.0f} times those of the Faker loop (target 200), "
         f"{ours / rate('lean Faker loop'):.0f} times those of the lean one\n"
         f"{limit:.2f} times the CPU of merely writing the finished tables with the same settings (target 2.5), "
-        f"{default:.2f} times that of pyarrow.parquet.write_table as it is\n"
-        f"{faster:.2f} times as fast with two workers (target 1.8)"
+        f"{default:.2f} times that of pyarrow.parquet.write_table as it is"
+    )
+
+
+def _gains(runs: dict[str, Run]) -> str:
+    def gain(name: str, of: str = "floe") -> float:
+        return runs[of]["wall"] / runs[name]["wall"]
+
+    return (
+        f"{gain('floe, 2 workers'):.2f} times as fast with two workers (target 1.8), "
+        f"{gain('floe, 2 processes'):.2f} with two processes of half the orders each, "
+        f"{gain('tpchgen-cli, 2 threads', of='tpchgen-cli'):.2f} tpchgen-cli with two threads"
     )
 
 
