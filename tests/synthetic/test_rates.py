@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.schemas import KEYS
@@ -181,13 +181,15 @@ def test_turning_a_defect_on_changes_no_other_value(kind, seed, rate, others, or
 few = st.floats(0, 0.05)
 
 
-@settings(max_examples=3)  # a million orders take seconds
+# A million orders take seconds; shrinking would keep those of every attempt, which fill the memory.
+@settings(max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(seeds, st.sampled_from([100_000, 1_000_000]), few, few, few)
 def test_rates_and_sums_hold_in_large_batches(seed, orders, null, duplicate, late):
     made = shop(seed, null_rate=null, duplicate_rate=duplicate, late_arrival_rate=late)
     batch, clean = made.batch(0, orders=orders), made.clean().batch(0, orders=orders)
     assert plausible(count(batch, "orders", "duplicate"), orders, duplicate)
-    assert plausible(count(batch, "orders", "late", "order_date"), orders, late)
+    moved = batch.defects.filter((pc.field("kind") == "late") & (pc.field("column") == "order_date"))
+    assert plausible(pc.count_distinct(moved["key"]).as_py(), orders, late)  # their duplicates have lines, too
     assert plausible(count(batch, "order_items", "withheld"), len(clean.order_items), late)
     assert plausible(batch.order_items["discount"].null_count, len(batch.order_items), null)
     assert pc.sum(clean.orders["total_amount"]).as_py() == pc.sum(clean.order_items["subtotal"]).as_py()
