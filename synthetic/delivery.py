@@ -50,6 +50,16 @@ class Deliveries:
         """The candidates' values, row by row as delivered."""
         return values if self.source is None else look_up(values, self.source)
 
+    def where(self, candidates: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The rows that some candidates, ascending, are delivered as, and which of them each is."""
+        if self.source is None or not len(candidates):
+            return candidates, np.arange(len(candidates))
+        ranks = np.full(max(int(candidates[-1]), int(self.source.max(initial=0))) + 1, -1)
+        ranks[candidates] = np.arange(len(candidates))
+        delivered = look_up(ranks, self.source)
+        rows = positions(delivered >= 0)
+        return rows, delivered[rows]
+
     @property
     def repeated(self) -> NDArray[np.intp]:
         """Where duplicates are delivered."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from .arrays import as_text, choice, numbers, repeated
 from .schemas import EMPTY, ENTITIES, SCHEMAS
-from .streams import look_up, positions
+from .streams import positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,10 +45,14 @@ class Note:
 
 @dataclass(slots=True)
 class Notes:
-    """The defects of one table's candidate rows, before it is known where they are delivered."""
+    """The defects of one table's candidate rows, before it is known where they are delivered.
+
+    `delivered` are those of rows as they are delivered, whose `at` are positions among the deliveries.
+    """
 
     entity: str
     taken: list[Note] = field(default_factory=list)
+    delivered: list[Note] = field(default_factory=list)
 
     def add(self, kind: str, column: str | None, at: NDArray[np.intp], original: pa.Array | None = None) -> None:
         """Note a defect at the candidate rows `at`, ascending; nothing is noted where there are none."""
@@ -97,6 +101,7 @@ class Delivered:
     def entries(self, notes: Notes) -> list[Entries]:
         """The ledger of one table, duplicates of spoiled rows included."""
         found = [self._spoiled(note) for note in notes.taken]
+        found += [_Line(note.kind, note.column, note.at, _as_text(note.original)) for note in notes.delivered]
         again, displaced = self.deliveries.repeated, self.deliveries.displaced
         found.append(_Line("duplicate", None, again, None))
         if len(displaced):
@@ -104,20 +109,9 @@ class Delivered:
         return self._placed(notes.entity, [line for line in found if len(line.rows)])
 
     def _spoiled(self, note: Note) -> _Line:
-        rows, rank = self._where(note.at)
-        original = None if note.original is None else as_text(note.original.take(numbers(rank)))
-        return _Line(note.kind, note.column, rows, original)
-
-    def _where(self, candidates: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The rows that some candidates, ascending, are delivered as, and which of them each is."""
-        source = self.deliveries.source
-        if source is None:
-            return candidates, np.arange(len(candidates))
-        ranks = np.full(max(int(candidates[-1]), int(source.max(initial=0))) + 1, -1)
-        ranks[candidates] = np.arange(len(candidates))
-        delivered = look_up(ranks, source)
-        rows = positions(delivered >= 0)
-        return rows, delivered[rows]
+        rows, rank = self.deliveries.where(note.at)
+        original = None if note.original is None else note.original.take(numbers(rank))
+        return _Line(note.kind, note.column, rows, _as_text(original))
 
     def _placed(self, entity: str, lines: list[_Line]) -> list[Entries]:
         """Keys and anchors of all lines are looked up together: each look-up costs as much as hundreds of rows."""
@@ -144,6 +138,10 @@ class _Line:
     column: str | None
     rows: NDArray[np.intp]
     original: pa.Array | None
+
+
+def _as_text(original: pa.Array | None) -> pa.Array | None:
+    return None if original is None else as_text(original)
 
 
 _NO_ROW = np.array([-1])

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Coded, Money, choice, instants, uuids
 from .delivery import chosen
-from .ledger import Notes
+from .ledger import Note, Notes
 from .orders import CANCELLED, DELIVERED, PROCESSING, SHIPPED, Snapshot
 from .schemas import STATUSES
 from .streams import bits, scaled, uniform
@@ -32,7 +32,10 @@ _NEXT_STATUS = np.array([PROCESSING, SHIPPED, DELIVERED, DELIVERED, CANCELLED], 
 
 @dataclass(frozen=True, slots=True)
 class RawOrders:
-    """Candidate rows with their values spoiled: keys, customers' key words, cents, instants."""
+    """Candidate rows with their values spoiled: keys, customers' key words, cents, instants.
+
+    `unshipped` are positions of those whose shipped_date is null in whatever state they are delivered.
+    """
 
     rows: Ints
     keys: Cells
@@ -40,6 +43,7 @@ class RawOrders:
     total: Ints
     placed: Ints
     now: Snapshot
+    unshipped: NDArray[np.intp]
 
 
 class OrderSpoiler:
@@ -57,8 +61,8 @@ class OrderSpoiler:
         if placed is not clean.placed:
             _note_late(notes, clean, placed, now, window.end)
         customers = self._orphaned(rows, clean.customers, notes)
-        now = self._unshipped(rows, now, notes)
-        return RawOrders(rows, keys, customers, total, placed, now), notes
+        unshipped = chosen(self._streams, "orders.null.shipped_date", self._quality.null_rate, rows)
+        return RawOrders(rows, keys, customers, total, placed, now, unshipped), notes
 
     def _late(self, rows: Ints, placed: Ints, window: Window) -> Ints:
         """Move orders to before the window."""
@@ -80,27 +84,18 @@ class OrderSpoiler:
         keys[orphans] = self._streams["orders.orphan.key"].at(rows[orphans], 2)
         return keys
 
-    def _unshipped(self, rows: Ints, now: Snapshot, notes: Notes) -> Snapshot:
-        at = chosen(self._streams, "orders.null.shipped_date", self._quality.null_rate, rows)
-        at = at[now.is_shipped[at]]
-        if not len(at):
-            return now
-        notes.add("null", "shipped_date", at, instants(now.shipped[at]))
-        is_shipped = now.is_shipped.copy()
-        is_shipped[at] = False
-        return replace(now, is_shipped=is_shipped)
-
-    def deliver(self, raw: RawOrders, deliveries: Deliveries, window: Window) -> RawOrders:
+    def deliver(self, raw: RawOrders, deliveries: Deliveries, window: Window, notes: Notes) -> RawOrders:
         """The rows in the order they are delivered; a second delivery is later, and perhaps a step further."""
+        unshipped, _ = deliveries.where(raw.unshipped)
         if deliveries.source is None:
-            return raw
+            return replace(raw, now=_unshipped(raw.now, unshipped, notes))
         now = Snapshot(*(deliveries.of(getattr(raw.now, name)) for name in Snapshot.__slots__))
         rows, again = deliveries.of(raw.rows), deliveries.repeated
         if len(again):
             order = np.argsort(rows[again], kind="stable")
             _deliver_again(self._streams, now, rows[again][order], again[order], window.end)
-        of = deliveries.of
-        return RawOrders(rows, of(raw.keys), of(raw.customers), of(raw.total), of(raw.placed), now)
+        of, now = deliveries.of, _unshipped(now, unshipped, notes)
+        return RawOrders(rows, of(raw.keys), of(raw.customers), of(raw.total), of(raw.placed), now, unshipped)
 
 
 def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.intp], end: int) -> None:
@@ -113,6 +108,17 @@ def _deliver_again(streams: Streams, now: Snapshot, rows: Ints, at: NDArray[np.i
     shipped = at[(after == SHIPPED) & (before != SHIPPED)]
     now.shipped[shipped] = now.updated[shipped]
     now.is_shipped[shipped] = True
+
+
+def _unshipped(now: Snapshot, at: NDArray[np.intp], notes: Notes) -> Snapshot:
+    """Make shipped_date null where the rows `at`, as they are delivered, have been shipped."""
+    at = at[now.is_shipped[at]]
+    if not len(at):
+        return now
+    notes.delivered.append(Note("null", "shipped_date", at, instants(now.shipped[at])))
+    is_shipped = now.is_shipped.copy()
+    is_shipped[at] = False
+    return replace(now, is_shipped=is_shipped)
 
 
 def _note_late(notes: Notes, clean: Orders, placed: Ints, now: Snapshot, end: int) -> None:

@@ -186,7 +186,7 @@ class Maker:
         amounts = totals(candidates.lines.values.subtotal, candidates.baskets)
         raw, notes = self._order_spoiler.spoil(candidates.orders, candidates.keys, amounts, piece.window)
         deliveries = self._order_deliveries(piece)
-        columns = order_columns(self._order_spoiler.deliver(raw, deliveries, piece.window))
+        columns = order_columns(self._order_spoiler.deliver(raw, deliveries, piece.window, notes))
         delivered = Delivered(
             piece.window.number, deliveries, before, columns["order_id"], lambda at: deliveries.place[at]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 
 import pyarrow.compute as pc
@@ -36,6 +37,20 @@ def test_nulls_come_at_their_rate_and_are_all_in_the_ledger(seed, rate, orders):
         lost = after.null_count - before.null_count
         assert lost == count(spoiled, entity, "null", column)
         assert plausible(lost, len(before) - before.null_count, rate), (entity, lost)
+
+
+@given(seeds, rates, sizes)
+def test_a_null_is_one_however_often_the_row_comes(seed, rate, orders):
+    """A duplicate may have been shipped where the first delivery has not."""
+    quality = {"late_arrival_rate": 0.5, "duplicate_rate": 0.5}
+    spoiled, whole = shop(seed, null_rate=rate, **quality), shop(seed, **quality)
+    spoiled, whole = (made.batch(1, orders=orders).orders.to_pylist() for made in (spoiled, whole))
+    of_order = defaultdict(set)
+    for row, before in zip(spoiled, whole, strict=True):
+        if before["shipped_date"] is not None:
+            of_order[row["order_id"]].add(row["shipped_date"] is None)
+    assert all(len(nulls) == 1 for nulls in of_order.values())
+    assert plausible(sum(True in nulls for nulls in of_order.values()), len(of_order), rate)
 
 
 @given(seeds, rates, sizes)
