@@ -95,7 +95,9 @@ def schedule_deliveries(
     second = np.minimum(first[repeated] + distance, last_place)
     source = np.concatenate((np.arange(len(rows)), repeated))
     place = np.concatenate((first, second))
-    order = np.argsort(place, kind="stable")
+    # What is late, or comes again, stands behind the row whose place it is: one place late is late.
+    behind = np.concatenate((first > places, np.ones(len(repeated), dtype=np.bool_)))
+    order = np.argsort(2 * place + behind, kind="stable")
     source = source[order]
     return Deliveries(source, places[source], place[order], order >= len(rows))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
+from itertools import pairwise
 
 import pyarrow.compute as pc
 import pytest
@@ -158,6 +159,11 @@ def test_rows_out_of_order_stand_after_their_place(seed, rate, orders):
         table, expected = getattr(batch, entity), getattr(clean, entity)
         assert sorted(table[KEYS[entity]].to_pylist()) == sorted(expected[KEYS[entity]].to_pylist())
         assert plausible(count(batch, entity, "out_of_order"), max(len(expected) - 1, 0), rate)
+        lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == "out_of_order"))
+        stands = {key: row for row, key in enumerate(table[KEYS[entity]].to_pylist())}
+        followed_by = dict(pairwise(expected[KEYS[entity]].to_pylist()))
+        late = set(lines["key"].to_pylist())
+        assert all(stands[key] > stands[followed_by[key]] for key in late if followed_by[key] not in late)
 
 
 @given(seeds, rates, st.integers(0, 5))
