@@ -152,7 +152,10 @@ class CurveSchedule:
         return self._instants(rows.astype(np.float64), window.begin, window.end)
 
     def _instants(self, places: Floats, begin: int, end: int) -> Ints:
-        return self._demand.instants(self._origin + places * self._per_order, begin, end)
+        return self._demand.instants(self._amounts(places), begin, end)
+
+    def _amounts(self, places: Floats) -> Floats:
+        return self._origin + places * self._per_order
 
     def _first_row(self, instant: int) -> int:
         """The first order placed at or after an instant."""
@@ -160,7 +163,9 @@ class CurveSchedule:
         earliest = max(row - 1, 0)
         candidates = np.arange(earliest, row + 2)
         begin = max(self._start, instant - DAY)  # those before need only be known to lie before
-        placed = self._instants(_jittered(candidates, self._jitter), begin, instant + DAY)
+        # An order may be more years away than fit into 64 bits: that it comes later is enough.
+        amounts = np.minimum(self._amounts(_jittered(candidates, self._jitter)), self._demand.until(instant + DAY))
+        placed = self._demand.instants(amounts, begin, instant + DAY)
         return int(candidates[np.searchsorted(placed, instant)]) if placed[-1] >= instant else row + 2
 
 

@@ -43,6 +43,13 @@ def test_a_seed_of_numpy_is_the_same_seed():
     assert shop.batch(0, orders=3) == Ecommerce(seed=5).batch(0, orders=3)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("orders_per_day", [1e-8, 1e-12, 5e-324])
+def test_a_shop_may_have_no_order_for_decades(orders_per_day):
+    plan = Ecommerce(batch_span=timedelta(days=3653)).curve(orders_per_day)
+    assert [plan.window(number).end_row for number in (0, 1, 2)] == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "call",
     [
