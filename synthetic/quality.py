@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from .errors import InvalidSettings
+from .arguments import as_number
+from .errors import refuse
 
 _DAY_US = 86_400_000_000
 
@@ -32,10 +33,12 @@ class DataQuality:
 
     def __post_init__(self) -> None:
         mistakes = [m for name in rate_names() if (m := _mistake(name, getattr(self, name)))]
-        if not _is_number(self.max_late_days) or not 1 <= self.max_late_days <= 3650:  # noqa: PLR2004
+        if not 1 <= (as_number(self.max_late_days) or 0) <= 3650:  # noqa: PLR2004
             mistakes.append(f"max_late_days={self.max_late_days!r} is not a number of days from 1 to 3650")
-        if mistakes:
-            raise InvalidSettings(mistakes)
+        refuse(mistakes)
+        for name in (*rate_names(), "max_late_days"):
+            if not isinstance(value := getattr(self, name), (int, float)):  # one of NumPy's
+                object.__setattr__(self, name, as_number(value))
 
     @classmethod
     def demo(cls) -> DataQuality:
@@ -68,10 +71,5 @@ def rate_names() -> tuple[str, ...]:
 
 
 def _mistake(name: str, rate: object) -> str | None:
-    if _is_number(rate) and 0 <= rate <= 1:  # type: ignore[operator]
-        return None
-    return f"{name}={rate!r} is not a number from 0 to 1"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = as_number(rate)
+    return None if number is not None and 0 <= number <= 1 else f"{name}={rate!r} is not a number from 0 to 1"

@@ -40,9 +40,11 @@ class Folder:
     def open(self, name: str) -> fs.NativeFile:
         """A new file below the folder, with its folders."""
         path = f"{self.path}/{name}"
-        if isinstance(self.system, fs.LocalFileSystem):
+        try:
+            return self.system.open_output_stream(path)
+        except FileNotFoundError:  # an object store needs no folders, and would keep them as objects
             self.system.create_dir(path.rpartition("/")[0], recursive=True)
-        return self.system.open_output_stream(path)
+            return self.system.open_output_stream(path)
 
 
 @contextmanager

@@ -43,6 +43,14 @@ def test_a_seed_of_numpy_is_the_same_seed():
     assert shop.batch(0, orders=3) == Ecommerce(seed=5).batch(0, orders=3)
 
 
+def test_rates_and_days_of_numpy_are_the_same_ones():
+    given = DataQuality(null_rate=np.float32(0.5), duplicate_rate=np.int64(1), max_late_days=np.int64(3))
+    assert given == DataQuality(null_rate=0.5, duplicate_rate=1, max_late_days=3)
+    assert not any(isinstance(getattr(given, name), np.generic) for name in ("null_rate", "duplicate_rate"))
+    with pytest.raises(InvalidSettings, match=r"null_rate=.*True.*; max_late_days=.*nan"):
+        DataQuality(null_rate=np.True_, max_late_days=np.float32("nan"))
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("orders_per_day", [1e-8, 1e-12, 5e-324])
 def test_a_shop_may_have_no_order_for_decades(orders_per_day):

@@ -193,6 +193,12 @@ def test_batches_go_to_an_object_store_and_are_marked_complete(store):
         assert checksum(pq.read_table(stream).cast(SCHEMAS["orders"])) == checksum(batch.orders)
 
 
+def test_batches_go_to_a_file_system_that_has_folders_and_is_not_the_local_disk(tmp_path):
+    sink, batch = FileSink("lake", system=fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())), SHOP.batch(3)
+    assert [sink.append(batch), sink.append(batch)] == [True, False]
+    assert checksum(pq.read_table(tmp_path / "lake/batch=000003/defects.parquet")) == checksum(batch.defects)
+
+
 @pytest.mark.parametrize("place", ["nowhere", "lake/shop?region=eu-west-1&endpoint_override=127.0.0.1:1&scheme=http"])
 def test_what_logs_in_at_a_target_is_not_shown(place):
     with (
