@@ -37,8 +37,8 @@ class Lines:
 
     def taking(self, rows: Ints) -> Lines:
         """Some of them, by position."""
-        of = (look_up(column, rows) for column in (self.rows, self.order, self.placed))
-        return Lines(*of, self.values.taking(rows))
+        item_rows, order, placed = (look_up(column, rows) for column in (self.rows, self.order, self.placed))
+        return Lines(item_rows, order, placed, self.values.taking(rows))
 
 
 @dataclass(frozen=True, slots=True)
