@@ -24,6 +24,14 @@ def test_the_main_interface_imports_what_it_needs_when_it_needs_it(further, heav
     assert fresh(f"import sys; {use}; print(({heavy} | {never}) & set(sys.modules))") == "set()"
 
 
+def test_the_command_starts_no_threads_for_linear_algebra_unless_told_to():
+    """NumPy's wait for work at full speed: on two cores a fifth of the CPU time until the first batch."""
+    prepared = "from pytest_floe.synthetic.process import prepare_process; prepare_process(); import os, numpy, psutil"
+    assert fresh(f"{prepared}; print(psutil.Process().num_threads())") == "1"
+    told = f"import os; os.environ['OPENBLAS_NUM_THREADS'] = '2'; {prepared}; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    assert fresh(told) == "2"
+
+
 @pytest.mark.parametrize("use", ["synthetic.Ecommerce().batch(0)", "synthetic.restore"])
 def test_a_library_that_is_not_installed_is_an_import_error_that_names_the_extra(use):
     code = f"""
