@@ -48,6 +48,8 @@ _ONLY_FOR = {
 def unfit(options: Namespace) -> Iterator[str]:
     """What is wrong with the options of a target, as sentences: one without effect is a mistake, too."""
     chosen, out = options.format, masked(options.out or "")
+    if not (options.out or options.catalog or options.describe):
+        yield "--out is missing: name a new folder to write to, or ask for --describe"
     for name, formats in _ONLY_FOR.items():
         given = getattr(options, name)
         if given is not None and given is not False and chosen not in formats:

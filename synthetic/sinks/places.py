@@ -77,7 +77,8 @@ def sweep(target: str, system: fs.FileSystem | None = None, *, beside: str | Non
     Kept is what a process of that number, or one on another machine that holds its lock, may still be filling.
     `beside`: a pattern of names; all folders of such a name, where `target` lies, are swept like it.
     """
-    system, path = resolve(target, system)
+    with explained(target):
+        system, path = resolve(target, system)
     if not isinstance(system, fs.LocalFileSystem):
         return
     final = Path(path)
@@ -118,11 +119,11 @@ def _locked(folder: str) -> Iterator[bool]:
 
 
 def resolve(target: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, str]:
-    """The file system of a target, if it is not given, and the path in it."""
+    """The file system of a target, if it is not given, and the path in it; links are followed, as they stay."""
     if system:
         return system, target
     if "://" not in target:
-        return fs.LocalFileSystem(), str(Path(target).absolute())
+        return fs.LocalFileSystem(), os.path.realpath(target)
     try:
         system, path = fs.FileSystem.from_uri(target)
     except (ValueError, NotImplementedError) as error:
@@ -170,8 +171,15 @@ def _require_vacant(system: fs.FileSystem, path: str, target: str) -> None:
             f"{target} holds objects but no {_SUCCESS}: a killed process has left it unfinished, or something else "
             "put them there. Remove this folder and write again, or name another place"
         )
-    if found == fs.FileType.File or listed:
+    if found not in {fs.FileType.NotFound, fs.FileType.Directory} or listed:
         raise TargetError(f"{target} exists and is not an empty folder: name another, or remove it first")
+    if found == fs.FileType.Directory and isinstance(system, fs.LocalFileSystem) and _is_held(Path(path)):
+        raise TargetError(f"{target} is mounted, or the working directory, and cannot be replaced: name a folder in it")
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether no other folder can take the place of this one, or none would be seen there."""
+    return folder.is_mount() or folder.samefile(".")
 
 
 @contextmanager
@@ -202,14 +210,16 @@ def _marked(system: fs.FileSystem, path: str) -> Iterator[Folder]:
 
 @contextmanager
 def explained(target: str) -> Iterator[None]:
-    """Turn what the operating system refuses into a sentence with a remedy."""
+    """Turn what the operating system refuses, or PyArrow cannot spell, into a sentence with a remedy."""
     try:
         yield
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise TargetError(masked(_sentence(target, error))) from error
 
 
-def _sentence(target: str, error: OSError) -> str:
+def _sentence(target: str, error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return f"{target} is not a name in UTF-8: name another"
     if error.errno in FULL:
         return f"{target}: {FULL_REMEDY}"
     if error.errno in FORBIDDEN:

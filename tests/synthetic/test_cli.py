@@ -4,6 +4,7 @@ import os
 import pty
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -227,22 +228,105 @@ def test_a_row_group_that_cannot_be_is_told_with_all_else(tmp_path, capsys, size
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_start_that_is_no_date_is_an_error_with_an_example(capsys):
-    with pytest.raises(SystemExit):
-        main(["generate", "--orders", "10", "--start", "yesterday"])
-    assert "'yesterday' is not a date such as 2025-01-31" in capsys.readouterr().err
+def test_what_is_no_number_and_no_date_is_told_with_all_else(capsys):
+    wrong = {
+        "orders": "1e6", "seed": "1.5", "days": "a week", "batch_size": "9.", "null_rate": "2%", "max_late_days": "-",
+        "workers": "all", "chunk_size": "4k", "orders_per_file": "x", "row_group_size": "1M", "start": "yesterday",
+    }  # fmt: skip
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in wrong.items()]
+    assert main(["generate", *given]) == 2
+    first, *mistakes = capsys.readouterr().err.splitlines()
+    assert first == "error:"
+    assert len(mistakes) == len(wrong) + 1
+    for name, value in wrong.items():
+        assert sum(mistake.startswith(f"  {name}={value!r} is not a ") for mistake in mistakes) == 1, name
+    assert any("--out is missing" in mistake for mistake in mistakes)
+    assert any("'yesterday' is not a date such as 2025-01-31" in mistake for mistake in mistakes)
 
 
-@pytest.mark.parametrize("place", ["a file", "a full folder", "below a file"])
-def test_a_target_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, place):
+def test_more_workers_than_a_machine_has_threads_for_are_refused(tmp_path, capsys):
+    assert main(["generate", "--orders", "10", "--workers", "100000", "--out", str(tmp_path / "shop")]) == 2
+    assert "workers=100000 is not a whole number from 1 to 1024" in capsys.readouterr().err
+
+
+TARGETS = {
+    "a file": "file",
+    "a full folder": "full",
+    "below a file": "file/shop",
+    "a device": "/dev/null",
+    "the working directory": "empty",
+    "a name that is not UTF-8": "\udcff",
+}
+
+
+@pytest.mark.parametrize("place", TARGETS)
+def test_a_target_that_cannot_be_written_is_an_error_with_a_remedy_before_anything_is_written(tmp_path, place):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
-    target = {"a file": "file", "a full folder": "full", "below a file": "file/shop"}[place]
-    done = run("--orders", 10, "--out", tmp_path / target)
+    (tmp_path / "empty").mkdir()
+    done = run("--orders", 10, "--out", tmp_path / TARGETS[place], cwd=tmp_path / "empty")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert ".partial" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "file", "file", "full"]
+
+
+def test_a_mounted_disk_is_no_target_but_a_folder_on_it_is():
+    with small_disk(os.geteuid()) as disk:
+        done = run("--orders", 10, "--out", disk)
+        assert (done.returncode, done.stderr.splitlines()) == (1, [
+            f"error: {disk} is mounted, or the working directory, and cannot be replaced: name a folder in it"
+        ])  # fmt: skip
+        assert run("--orders", 10, "--out", disk / "shop").returncode == 0
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_an_empty_folder_or_to_none_yet_is_followed(tmp_path, there):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if there:
+        (disk / "shop").mkdir()
+    (tmp_path / "link").symlink_to(disk / "shop")
+    assert run("--orders", 10, "--out", tmp_path / "link").returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (disk / "shop/orders").is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
+
+
+def test_a_working_directory_that_is_gone_is_an_error(tmp_path):
+    leave = "mkdir gone && cd gone && rmdir ../gone && exec"
+    command = f"{leave} {shlex.join(MODULE)} --orders 10 --out shop"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: shop cannot be written: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_tilde_the_shell_has_left_is_the_home_directory(tmp_path):
+    done = run("--orders", 10, "--out=~/shop", cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path / "home")})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize("what", [["--out", "shop"], ["--describe"]])
+@pytest.mark.parametrize(
+    ("redirected", "status", "said"),
+    [
+        ("| exec 0<&-", 0, ""),
+        ("> /dev/full", 1, "error: standard output cannot be written: No space left on device. It would have been: "),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_and_the_folder_is_there(tmp_path, what, redirected, status, said):
+    command = f"{shlex.join(MODULE)} --orders 10 {shlex.join(what)} {redirected}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr.startswith(said)
     assert "Traceback" not in done.stderr
+    assert (tmp_path / "shop").exists() == ("--out" in what)
 
 
 def test_a_database_that_may_not_be_written_is_an_error_with_a_remedy():
