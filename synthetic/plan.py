@@ -56,15 +56,26 @@ class Plan:
     """Makes any batch, or any slice of one, alone and in any order."""
 
     def __init__(
-        self, streams: Streams, quality: DataQuality, schedule: Schedule, pools: Pools, provenance: Provenance
+        self,
+        streams: Streams,
+        quality: DataQuality,
+        schedule: Schedule,
+        pools: Pools,
+        provenance: Provenance,
+        remade: tuple[Callable[..., Plan], tuple[object, ...]],
     ) -> None:
         self.quality = quality
         self.provenance = provenance
+        self._remade = remade
         self._streams = streams
         self.batch_count = schedule.batches
         self._last_number = schedule.last_number
         self._maker = Maker(streams, quality, schedule, pools)
         self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
+
+    def __reduce__(self) -> tuple[Callable[..., Plan], tuple[object, ...]]:
+        """Travels to other processes as what it is made from."""
+        return self._remade
 
     def window(self, number: int) -> Window:
         """What batch `number` covers."""
@@ -98,7 +109,9 @@ class Plan:
         spares their work.
         """
         window = self.window(number)
-        refuse((*not_whole("first", first, 0, window.orders), *not_whole("end", end, 0, window.orders)))
+        unknown = (f"only={only!r}: {name!r} is none of {', '.join(TABLES)}" for name in only if name not in TABLES)
+        limits = (("first", first), ("end", end))
+        refuse((*(m for name, place in limits for m in not_whole(name, place, 0, window.orders)), *unknown))
         if first > end:
             raise InvalidSettings([f"first={first} lies behind end={end}"])
         piece = Slice(window, window.first_row + int(first), window.first_row + int(end))

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import tracemalloc
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_floe.synthetic import DataQuality, Ecommerce
+from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.schemas import TABLES
 
 from .oracle import together
@@ -31,6 +34,24 @@ def test_parts_without_orders_bring_nothing(number):
     for table in TABLES:
         first, *others, last = (len(getattr(part, table)) for part in parts)
         assert (first, sum(others), last) == (0, len(getattr(plan.batch(number), table)), 0)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Ecommerce(seed=5, quality=DataQuality.demo()).even(30),
+        Ecommerce(seed=5, quality=DataQuality.demo()).curve(9000.5),
+        Ecommerce(seed=5, quality=DataQuality.demo()).history(orders=90, days=1.1, batch_size=30),
+    ],
+)
+def test_a_plan_works_in_other_processes(plan):
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert list(pool.map(plan.batch, (2, 0))) == [plan.batch(2), plan.batch(0)]
+
+
+def test_tables_that_are_none_are_not_left_out_in_silence():
+    with pytest.raises(InvalidSettings, match=r"'order' is none of customers, .*, defects$"):
+        Ecommerce().even(3).part(0, 0, 3, only=("customers", "order"))
 
 
 @given(seeds, qualities, st.integers(0, 60), st.permutations(range(5)))
