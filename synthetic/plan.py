@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .arguments import as_whole, not_whole
 from .errors import InvalidSettings, refuse
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class _Printer(Protocol):
+    def text(self, text: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Batch(Tables):
     """The tables of batch `number`, which covers [begin, end), and what they were made with."""
@@ -38,6 +42,16 @@ class Batch(Tables):
     provenance: Provenance
     whole: bool = True
     """Whether nothing is left out, and text is plain; False for what `Plan.part` gives."""
+
+    def __repr__(self) -> str:
+        """How to make it again and what it holds, in a line: the failing example of a property test shall be read."""
+        made = ", ".join(f"{name}={value}" for name, value in self.provenance.settings)
+        rows = ", ".join(f"{len(getattr(self, name)):,} {name}" for name in TABLES)
+        return f"<{'batch' if self.whole else 'part of batch'} {self.number} of {made}: {rows}>"
+
+    def _repr_pretty_(self, printer: _Printer, _: bool) -> None:
+        """As IPython and Hypothesis ask for it; else they would spell out every field."""
+        printer.text(repr(self))
 
     def require_whole(self) -> None:
         """Raise InvalidSettings for a part: a target knows a batch by its number, and would take no further part."""
