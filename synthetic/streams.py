@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Entry = TypeVar("Entry", bound=np.generic)
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Raised whenever any seed gives other bytes than before; it is part of every key."""
 
 _WORDS_PER_COUNTER = 4

@@ -82,8 +82,8 @@ def test_a_failing_example_of_a_property_test_is_small_and_says_how_to_make_it_a
     )
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     done.assert_outcomes(failed=1)
-    made = "batch_span=0:05:00, duplicate_rate=1, mapping_version=1, orders=1, plan=even, seed=0, start=2025-01-01T0*"
-    holds = "1,000 customers, 500 products, 2 orders, 2 order_items, 2 defects>,"
+    made = "batch_span=0:05:00, duplicate_rate=1, mapping_version=2, orders=1, plan=even, seed=0, start=2025-01-01T0*"
+    holds = "1,000 customers, 500 products, 2 orders, 12 order_items, 7 defects>,"
     example = ["*test_my_deduplication(", f"* batch=<batch 0 of {made}: {holds}", "*)"]
     done.stdout.fnmatch_lines(example, consecutive=True)
 
