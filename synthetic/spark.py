@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyspark.sql.types import DecimalType, IntegerType, LongType, StringType, StructField, StructType, TimestampType
 
+from .errors import InvalidSettings
 from .export import CHUNK_SIZE, pieces
 from .schemas import COLUMNS, SCHEMAS, TABLES
 
@@ -60,8 +61,13 @@ def spark_tables(
 ) -> dict[str, DataFrame]:
     """The four entities and `defects` of some batches, lazily, each over at most `partitions` partitions.
 
-    Rows keep their order within and between partitions. A batch whose schema drifts does not fit a DataFrame.
+    Rows keep their order within and between partitions. Raises InvalidSettings for a shop whose schemas drift: a
+    DataFrame has one.
     """
+    if shop.quality.schema_drift_rate:
+        raise InvalidSettings(
+            [f"schema_drift_rate={shop.quality.schema_drift_rate!r}: a DataFrame has one schema, so it must be 0"]
+        )
     work = [(p.batch, p.first, p.end) for p in pieces(division.plan(shop), batches, chunk_size)]
     rows = spark.sparkContext.parallelize(work, min(partitions, len(work)) or 1)
     tasks = spark.createDataFrame(rows, "batch long, first long, end long")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from pytest_floe.synthetic import DataQuality, Ecommerce
 from pytest_floe.synthetic.checksums import checksum
+from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.schemas import SCHEMAS, TABLES
 
 from .oracle import together
@@ -48,6 +49,15 @@ def test_spark_makes_the_tables_that_are_made_locally(spark, method, arguments, 
     for table in TABLES:
         made = frames[table].toArrow().cast(SCHEMAS[table])
         assert checksum(made) == checksum(together(local, table)), table
+
+
+def test_a_shop_whose_schemas_drift_is_refused_before_spark_is_asked():
+    """Spark would tell it late, from an executor; or cast the drift away, which the ledger would go on telling."""
+    from pytest_floe.synthetic.spark import Division, spark_tables
+
+    shop = Ecommerce(quality=DataQuality(schema_drift_rate=0.1))
+    with pytest.raises(InvalidSettings, match=r"^schema_drift_rate=0\.1: a DataFrame has one schema"):
+        spark_tables(None, shop, Division("even", {"orders": 5}), range(3), partitions=2)
 
 
 def test_a_spark_schema_is_that_of_the_table():
