@@ -37,6 +37,11 @@ def _connection() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+KEYS = [
+    ("customers", "customer_id"), ("products", "product_id"), ("orders", "order_id"), ("order_items", "order_item_id"),
+]  # fmt: skip
+UUID_4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
 VIOLATIONS = {
     "an order's total is not the sum of its items": """
         SELECT order_id FROM orders LEFT JOIN order_items USING (order_id)
@@ -64,12 +69,15 @@ VIOLATIONS = {
         SELECT order_item_id FROM order_items i LEFT JOIN products p USING (product_id)
         WHERE p._batch_id IS NULL OR p._batch_id > i._batch_id""",
     "an item has no order": "SELECT order_item_id FROM order_items ANTI JOIN orders USING (order_id)",
+    "an item is not of the time of its order": """
+        SELECT order_item_id FROM order_items i JOIN orders USING (order_id) WHERE i.updated_at <> order_date""",
+    "a key is no random UUID": " UNION ALL ".join(
+        f"SELECT {key} FROM {table} WHERE NOT regexp_full_match({key}, '{UUID_4}')" for table, key in KEYS
+    ),
     "a price is not above nothing": "SELECT product_id FROM products WHERE price <= 0",
     **{
         f"a key of {table} occurs twice": f"SELECT {key} FROM {table} GROUP BY {key} HAVING count(*) > 1"
-        for table, key in {
-            "customers": "customer_id", "products": "product_id", "orders": "order_id", "order_items": "order_item_id",
-        }.items()
+        for table, key in KEYS
     },
     "two customers share an e-mail address": "SELECT email FROM customers GROUP BY email HAVING count(*) > 1",
 }  # fmt: skip

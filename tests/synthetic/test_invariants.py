@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,9 @@ def test_a_clean_history_keeps_every_invariant(seed, orders, size):
     batches = list(Ecommerce(seed=seed).history(orders=orders, days=30, batch_size=size).batches())
     assert violations(batches) == {}
     assert sum(len(batch.orders) for batch in batches) == orders
+    assert batches[0].begin == Ecommerce().start
+    assert batches[-1].end == Ecommerce().start + timedelta(days=30)
+    assert all(before.end == after.begin for before, after in pairwise(batches))
 
 
 @pytest.mark.parametrize("table", [*ENTITIES, "defects"])
@@ -97,3 +101,43 @@ def test_along_the_curve_the_span_moves_no_order_and_no_newcomer_but_to_the_begi
 def test_products_and_customers_that_join_during_a_day_precede_their_orders():
     shop = Ecommerce(seed=5, batch_span=timedelta(days=1))
     assert violations(list(shop.batches(0, 3, orders=8000))) == {}
+
+
+@given(seeds, st.integers(1, 300))
+def test_discounts_and_price_tests_are_rounded_to_the_nearest_cent(seed, orders):
+    batch = Ecommerce(seed=seed).batch(0, orders=orders)
+    listed = {p["product_id"]: int(100 * p["price"]) for p in batch.products.to_pylist()}
+    for item in batch.order_items.to_pylist():
+        price, discount = int(100 * item["unit_price"]), int(100 * item["discount"])
+        assert price in {(listed[item["product_id"]] * p + 500) // 1000 for p in (950, 970, 1000, 1030, 1050)}
+        assert discount in {(price * item["quantity"] * p + 50) // 100 for p in (0, 5, 10, 15, 20, 30)}
+
+
+RANK = {"pending": 0, "processing": 1, "shipped": 2, "delivered": 3}
+
+
+@given(seeds, st.floats(0.01, 60))
+def test_the_life_of_an_order_only_goes_on_however_early_it_is_looked_at(seed, days):
+    """Smaller batches are delivered earlier; the orders are the same."""
+    shop, seen = Ecommerce(seed=seed), {}
+    for size in (10, 50, 200):
+        for batch in shop.history(orders=200, days=days, batch_size=size).batches():
+            for row in batch.orders.to_pylist():
+                seen.setdefault(row["order_id"], []).append(row)
+    for before, after in (pair for rows in seen.values() for pair in pairwise(rows)):
+        assert before["_ingested_at"] <= after["_ingested_at"]
+        assert before["updated_at"] <= after["updated_at"]
+        if "cancelled" in {before["status"], after["status"]}:
+            assert after["status"] == "cancelled"
+            assert before["shipped_date"] is None
+        else:
+            assert RANK[before["status"]] <= RANK[after["status"]]
+        assert before["shipped_date"] in {None, after["shipped_date"]}
+
+
+@given(seeds, st.integers(0, 167), st.floats(50, 50_000))
+def test_the_first_week_has_the_orders_a_day_asked_for_and_each_further_one_half_a_percent_more(seed, hour, per_day):
+    start = datetime(2025, 1, 6, tzinfo=UTC) + timedelta(hours=hour)
+    weeks = Ecommerce(seed=seed, start=start, batch_span=timedelta(days=7)).curve(per_day)
+    for week in (0, 1, 2, 52, 200):
+        assert abs(weeks.window(week).orders - 7 * per_day * (1 + 0.005 * week)) <= 2

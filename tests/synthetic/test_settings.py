@@ -24,6 +24,11 @@ def test_every_wrong_rate_is_told_at_once(rates):
     assert all(any(name in mistake for mistake in told.value.mistakes) for name in (*rates, "max_late_days"))
 
 
+def test_the_demos_rates_are_the_documented_ones():
+    demo = DataQuality(null_rate=0.02, duplicate_rate=0.01, late_arrival_rate=0.05, max_late_days=7)
+    assert DataQuality.demo() == demo
+
+
 def test_every_wrong_setting_of_a_shop_is_told_at_once():
     with pytest.raises(InvalidSettings) as told:
         Ecommerce(seed="x", quality=None, start=datetime(2025, 1, 1), batch_span=timedelta(0))  # noqa: DTZ001

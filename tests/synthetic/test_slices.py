@@ -5,13 +5,16 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from multiprocessing import get_context
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest_floe.synthetic import DataQuality, Ecommerce
+from pytest_floe.synthetic import DataQuality, Ecommerce, slices
+from pytest_floe.synthetic.delivery import REACH, schedule_deliveries
 from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.schemas import TABLES
+from pytest_floe.synthetic.streams import Streams
 
 from .oracle import together
 from .shops import qualities, seeds, spans
@@ -85,6 +88,27 @@ def test_late_items_stand_behind_those_of_the_batch_in_parts_too():
     assert together(parts, "order_items").equals(plan.batch(9).order_items.combine_chunks())
     due = plan.batch(9).defects.filter(pc.field("kind") == "late").filter(pc.field("column") == "_batch_id")
     assert min(due["row"].to_pylist()) > 50
+
+
+def test_a_row_that_is_as_late_as_can_be_is_in_the_part_where_it_is_delivered():
+    """Displaced by 63 places, and again by 63 when it is delivered a second time: one row in 4,000."""
+    plan = Ecommerce(seed=3, quality=DataQuality(duplicate_rate=1, out_of_order_rate=1)).even(20_000)
+    streams, rows = Streams(3), np.arange(20_000)
+    deliveries = schedule_deliveries(streams, plan.quality, "orders", rows, rows, len(rows) - 1)
+    late = np.flatnonzero(deliveries.place - deliveries.origin == REACH)
+    assert len(late)
+    whole = plan.batch(0)
+    for place in deliveries.place[late[:3]].tolist():
+        parts = [plan.part(0, 0, place), plan.part(0, place, 20_000)]
+        assert [t for t in TABLES if not together(parts, t).equals(getattr(whole, t).combine_chunks())] == []
+
+
+def test_a_part_far_into_a_batch_knows_how_many_rows_come_before_it(monkeypatch):
+    """They are counted a quarter of a million orders at a time."""
+    plan = Ecommerce(seed=4, quality=DataQuality(duplicate_rate=0.5, out_of_order_rate=0.5)).even(1000)
+    expected = plan.part(0, 900, 1000)
+    monkeypatch.setattr(slices, "_COUNTED_AT_ONCE", 170)
+    assert plan.part(0, 900, 1000) == expected
 
 
 def test_a_history_of_many_batches_takes_no_memory_for_each():
