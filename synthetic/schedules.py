@@ -184,7 +184,7 @@ class HistorySchedule(CurveSchedule):
     def window(self, number: int) -> Window:
         first, last = (min((number + step) * self._size, self._total) for step in (0, 1))
         begin, end = self._cuts(np.array((first, last))).tolist()
-        return Window(number, first, last, begin, end)
+        return Window(number, first, last, begin if self._total else self._start, end)
 
     def _longest_span(self) -> int:
         """0 where there are no orders. Made of some cuts at a time: they may be too many for memory."""
