@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 from itertools import combinations, pairwise
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import Phase, given, settings
@@ -176,13 +177,19 @@ def test_rows_out_of_order_stand_after_their_place(seed, rate, orders):
         assert sorted(table[KEYS[entity]].to_pylist()) == sorted(expected[KEYS[entity]].to_pylist())
         assert plausible(count(batch, entity, "out_of_order"), max(len(expected) - 1, 0), rate)
         lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == "out_of_order"))
-        places = zip(lines["row"].to_pylist(), map(int, lines["original"].to_pylist()), strict=True)
-        assert all(row - place <= 63 for row, place in places)
-        lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == "out_of_order"))
         stands = {key: row for row, key in enumerate(table[KEYS[entity]].to_pylist())}
         followed_by = dict(pairwise(expected[KEYS[entity]].to_pylist()))
         late = set(lines["key"].to_pylist())
         assert all(stands[key] > stands[followed_by[key]] for key in late if followed_by[key] not in late)
+
+
+@pytest.mark.parametrize("entity", ["orders", "order_items"])
+def test_a_row_out_of_order_stands_up_to_63_places_late(entity):
+    """Exactly so far as it is late itself, where few others are."""
+    defects = shop(1, out_of_order_rate=0.005).batch(0, orders=40_000).defects
+    lines = defects.filter(pc.field("entity") == entity)
+    late = pc.subtract(lines["row"], lines["original"].cast(pa.int64()))
+    assert pc.max(late).as_py() == 63
 
 
 @given(seeds, rates, st.integers(0, 5))
