@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from .errors import InvalidSettings
 from .schemas import INSTANT, MONEY
 from .uuids import WIDTH
 
@@ -74,8 +75,15 @@ def without(texts: pa.Array, missing: NDArray[np.intp]) -> pa.Array:
     return pa.StringArray.from_buffers(len(texts), offsets, data, validity(present), offset=texts.offset)
 
 
+_MOST_CELLS = ((1 << 31) - 1) // WIDTH
+
+
 def uuids(cells: Cells) -> pa.Array:
-    """Cells of 36 bytes as strings."""
+    """Cells of 36 bytes as strings. Raises InvalidSettings for more than an array can hold."""
+    if len(cells) > _MOST_CELLS:
+        raise InvalidSettings(
+            [f"{len(cells)} keys exceed the 2 GiB of text that an Arrow array holds: make the batch in parts"]
+        )
     offsets = np.arange(0, WIDTH * (len(cells) + 1), WIDTH, dtype=np.int32)
     text = np.ascontiguousarray(cells)
     return pa.StringArray.from_buffers(len(cells), pa.py_buffer(offsets), pa.py_buffer(text.view(np.uint8)))

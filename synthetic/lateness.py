@@ -68,7 +68,7 @@ class Lateness:
     def __init__(self, streams: Streams, quality: DataQuality, schedule: Schedule) -> None:
         self._streams, self._schedule = streams, schedule
         self._rate, self._max_late = quality.late_arrival_rate, quality.max_late
-        longest_delay = max(1, quality.max_late // schedule.longest_span)
+        longest_delay = max(1, self._max_late // schedule.longest_span()) if self._rate > 0 else 1
         self._blocks = [min(block, (longest_delay + 1) // 2) for block in _BLOCKS]
         self._window: Callable[[int], Window] = lru_cache(maxsize=64)(schedule.window)
         self._shuffle: Callable[[int, int], tuple[int, int]] = lru_cache(maxsize=64)(self._drawn_shuffle)

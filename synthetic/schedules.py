@@ -61,14 +61,14 @@ class Window:
 class Schedule(Protocol):
     """Where orders lie in time."""
 
-    longest_span: int
-    """No window is longer than this, in microseconds."""
-
     batches: int | None
     """How many there are, where the schedule has an end."""
 
     last_number: int
     """No batch has a higher number; where the schedule has no end, none later can be told as a date."""
+
+    def longest_span(self) -> int:
+        """No window is longer than this, in microseconds; may have to look at all of them."""
 
     def window(self, number: int) -> Window:
         """Batch `number`, from 0."""
@@ -86,15 +86,18 @@ class EvenSchedule:
     batches: int | None = None
 
     def __init__(self, start: int, span: int, orders: int, jitter: Stream) -> None:
-        self.longest_span = span
+        self._span = span
         self.last_number = _last_number(start, span)
         self._start, self._orders, self._jitter = start, orders, jitter
         self._demands = [Demand(regional_weights(r), start) for r in range(len(REGIONS))]
 
+    def longest_span(self) -> int:
+        return self._span
+
     def window(self, number: int) -> Window:
-        begin = self._start + number * self.longest_span
+        begin = self._start + number * self._span
         first = number * self._orders
-        return Window(number, first, first + self._orders, begin, begin + self.longest_span)
+        return Window(number, first, first + self._orders, begin, begin + self._span)
 
     def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
         regions = look_up(_steady_mix(), picks)
@@ -127,7 +130,7 @@ class CurveSchedule:
     batches: int | None = None
 
     def __init__(self, start: int, span: int, per_order: float, jitter: Stream) -> None:
-        self.longest_span = span
+        self._span = span
         self.last_number = _last_number(start, span)
         self._start, self._per_order, self._jitter = start, per_order, jitter
         self._demand = Demand(world_weights(), start)
@@ -138,9 +141,12 @@ class CurveSchedule:
         """A mean of `orders_per_day` in the first week, growing afterwards."""
         return cls(start, span, Demand(world_weights(), start).first_week / (7 * orders_per_day), jitter)
 
+    def longest_span(self) -> int:
+        return self._span
+
     def window(self, number: int) -> Window:
-        begin = self._start + number * self.longest_span
-        end = begin + self.longest_span
+        begin = self._start + number * self._span
+        end = begin + self._span
         return Window(number, self._first_row(begin), self._first_row(end), begin, end)
 
     def place(self, window: Window, rows: Ints, picks: NDArray[np.intp]) -> tuple[Ints, Regions]:
@@ -179,21 +185,20 @@ class HistorySchedule(CurveSchedule):
         self._period_end, self._total, self._size = start + period, orders, size
         self.batches = max(1, -(-orders // size))
         self.last_number = self.batches - 1
-        self.longest_span = self._longest_span() or period
 
     def window(self, number: int) -> Window:
         first, last = (min((number + step) * self._size, self._total) for step in (0, 1))
         begin, end = self._cuts(np.array((first, last))).tolist()
         return Window(number, first, last, begin if self._total else self._start, end)
 
-    def _longest_span(self) -> int:
-        """0 where there are no orders. Made of some cuts at a time: they may be too many for memory."""
+    def longest_span(self) -> int:
+        """Made of some cuts at a time: they may be too many for memory."""
         longest = 0
         for number in range(0, self.last_number + 1, _CUTS_AT_ONCE):
             numbers = np.arange(number, min(number + _CUTS_AT_ONCE, self.last_number + 1) + 1)
             cuts = self._cuts(np.minimum(numbers * self._size, self._total))
             longest = max(longest, int(np.diff(cuts).max()))
-        return longest
+        return longest or self._span
 
     def _cuts(self, rows: Ints) -> Ints:
         """Where the batches that begin with these rows do; the end of the period behind the last row."""

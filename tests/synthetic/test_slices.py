@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_floe.synthetic import DataQuality, Ecommerce, slices
+from pytest_floe.synthetic.arrays import uuids
 from pytest_floe.synthetic.delivery import REACH, schedule_deliveries
 from pytest_floe.synthetic.errors import InvalidSettings
 from pytest_floe.synthetic.schemas import TABLES
@@ -111,9 +112,15 @@ def test_a_part_far_into_a_batch_knows_how_many_rows_come_before_it(monkeypatch)
     assert plan.part(0, 900, 1000) == expected
 
 
+def test_more_keys_than_an_array_of_text_holds_are_refused():
+    cells = np.broadcast_to(np.array([b"-" * 36]), 60_000_000)
+    with pytest.raises(InvalidSettings, match="60000000 keys exceed the 2 GiB"):
+        uuids(cells)
+
+
 def test_a_history_of_many_batches_takes_no_memory_for_each():
     """Of 2 million, 8 bytes each would be 16 MB."""
-    shop = Ecommerce()
+    shop = Ecommerce(quality=DataQuality(late_arrival_rate=0.1))  # so that the longest of them matters
     shop.history(orders=1, days=90, batch_size=1)  # loads what all have in common
     tracemalloc.start()
     try:
