@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pytest_floe.synthetic.distributions import zipf_rank, zipf_span
 from pytest_floe.synthetic.growth import CUSTOMERS, PRODUCTS
 from pytest_floe.synthetic.streams import MAPPING_VERSION, Stream, chance, uniform
 
@@ -62,6 +63,16 @@ def test_members_exist_from_their_first_order_on(growth, rows):
     first = growth.first_order(newest)
     assert (growth.known_each(first) > newest).all()
     assert (growth.known_each(first - 1) <= newest).all()
+
+
+def test_ranks_follow_the_law_of_zipf_and_mandelbrot():
+    population = 100_000
+    fractions = (np.arange(500_000) + 0.5) / 500_000
+    ranks = zipf_rank(fractions, zipf_span(np.array(population)), np.array(population))
+    shares = np.cumsum((np.arange(population) + 16.0) ** -0.75)
+    for first in (10, 100, 1_000, 20_000):
+        assert (ranks < first).mean() == pytest.approx(shares[first - 1] / shares[-1], abs=0.001)
+    assert (ranks < population / 5).mean() == pytest.approx(0.63, abs=0.005)
 
 
 def test_a_seed_gives_what_it_has_always_given():
