@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 _RATES = tuple(name for name in rate_names() if name != "schema_drift_rate")
 """A history is written as tables of one schema."""
 
-FAILED, WRONG_ARGUMENTS, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, WRONG_ARGUMENTS = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 1 could not be written, 2 wrong arguments, 130 interrupted, 143 terminated."""
+    """Run the command; 0 done, 1 could not be written, 2 wrong arguments; 128 and the signal's number if stopped."""
     options = _parser().parse_args(arguments)
     try:
         with stoppable() as check:
@@ -44,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return FAILED
     except KeyboardInterrupt as stop:
-        terminated = isinstance(stop, Terminated)
-        sys.stderr.write(f"{'terminated' if terminated else 'interrupted'}: what is there is whole\n")
-        return TERMINATED if terminated else INTERRUPTED
+        number, said = (stop.number, "terminated") if isinstance(stop, Terminated) else (signal.SIGINT, "interrupted")
+        with suppress(OSError):  # where the terminal has been closed
+            sys.stderr.write(f"{said}: what is there is whole\n")
+        return 128 + number
     return 0
 
 

@@ -12,16 +12,28 @@ if TYPE_CHECKING:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come."""
+    """SIGTERM has come, or SIGHUP, as when the terminal is closed: `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
-_RAISED: dict[int, type[KeyboardInterrupt]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
-_UNTOUCHED = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_UNTOUCHED = {
+    signal.SIGINT: signal.default_int_handler,
+    **{getattr(signal, name): signal.SIG_DFL for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)},
+}
+
+
+def _meaning(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """Have SIGTERM end the block as SIGINT does, with an exception; unless somebody else handles, or ignores, them.
+    """Have SIGTERM and SIGHUP end the block as SIGINT does, with an exception.
+
+    Not those that somebody else handles, or ignores, as nohup does.
 
     An exception raised by a signal is lost where C code calls Python and does not look: the function given raises it
     again, and is to be called now and then.
@@ -30,11 +42,11 @@ def stoppable() -> Iterator[Callable[[], None]]:
 
     def stop(number: int, _: object) -> None:
         asked.append(number)
-        raise _RAISED[number]
+        raise _meaning(number)
 
     def check() -> None:
         if asked:
-            raise _RAISED[asked[0]]
+            raise _meaning(asked[0])
 
     with _handled_by(stop, [number for number, usual in _UNTOUCHED.items() if signal.getsignal(number) == usual]):
         yield check
@@ -45,7 +57,7 @@ def finished_first() -> Iterator[None]:
     """Heed signals only after the block: for calls of libraries that cannot be interrupted without harm."""
     asked: list[int] = []
     try:
-        numbers = [number for number in _RAISED if callable(signal.getsignal(number))]
+        numbers = [number for number in _UNTOUCHED if callable(signal.getsignal(number))]
         with _handled_by(lambda number, _: asked.append(number), numbers):
             yield
     finally:

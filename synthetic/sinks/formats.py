@@ -101,7 +101,7 @@ class Parquet:
             dictionary_pagesize_limit=_LARGEST_DICTIONARY,
             store_schema=False,
         )
-        return _RowGroups(writer, self.row_group_size, 1 if coded else min(self.row_group_size, _FEWEST_ROWS))
+        return _RowGroups(writer, self.row_group_size)
 
 
 _REPEATED = ["status", "region", "category", "product_id", "entity", "kind", "column"]
@@ -114,14 +114,15 @@ def _is_whole_number(kind: pa.DataType) -> bool:
 
 
 _FEWEST_ROWS = 100_000
-"""Readers pay for every row group, so small batches share one; tables with dictionaries do not, as it can hold one."""
+"""Readers pay for every row group, so small pieces share one."""
 
 
 class _RowGroups:
-    """Writes row groups of at most `size` rows, once there are at least `least`."""
+    """Writes row groups of at most `size` rows, once there are enough."""
 
-    def __init__(self, writer: pq.ParquetWriter, size: int, least: int) -> None:
-        self._writer, self._size, self._least = writer, size, least
+    def __init__(self, writer: pq.ParquetWriter, size: int) -> None:
+        self._writer, self._size = writer, size
+        self._least = min(size, _FEWEST_ROWS)
         self._waiting: list[pa.Table] = []
 
     def write_table(self, table: pa.Table) -> None:
@@ -135,7 +136,9 @@ class _RowGroups:
 
     def _write(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._size)
+            # A row group holds one dictionary of a column, in which no word may stand twice.
+            rows = pa.concat_tables(self._waiting).unify_dictionaries()
+            self._writer.write_table(rows, row_group_size=self._size)
             self._waiting = []
 
 

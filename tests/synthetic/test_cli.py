@@ -376,7 +376,11 @@ def test_a_killed_run_leaves_no_folder(tmp_path):
     assert not (tmp_path / "shop").exists()
 
 
-STOPS = [(signal.SIGINT, 130, "interrupted: "), (signal.SIGTERM, 143, "terminated: ")]
+STOPS = [
+    (signal.SIGINT, 130, "interrupted: "),
+    (signal.SIGTERM, 143, "terminated: "),
+    (signal.SIGHUP, 129, "terminated: "),
+]
 
 
 def started(*arguments):

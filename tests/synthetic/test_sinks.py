@@ -136,6 +136,21 @@ def test_small_batches_share_row_groups(tmp_path):
     assert (tmp_path / "out/order_items/part-00000.parquet").stat().st_size < 200 * file.metadata.num_rows
 
 
+def test_batches_with_dictionaries_share_row_groups_and_one_dictionary(tmp_path):
+    """Late items name orders of earlier batches, so one order may stand in the dictionaries of several pieces."""
+    plan = SHOP.history(orders=60_000, days=60, batch_size=6_000)
+    with new_folder(str(tmp_path / "out")) as folder:
+        export(plan, range(plan.batch_count), folder, Parquet())
+    for table, sizes in (("orders", 1), ("order_items", 2)):
+        file = pq.ParquetFile(tmp_path / f"out/{table}/part-00000.parquet")
+        assert file.num_row_groups == sizes
+        made = pa.concat_tables(getattr(batch, table) for batch in plan.batches())
+        assert file.read().cast(made.schema).equals(made)
+    of_order = file.metadata.row_group(0).column(file.schema_arrow.get_field_index("order_id"))
+    assert of_order.has_dictionary_page
+    assert of_order.total_uncompressed_size < 30 * file.metadata.row_group(0).num_rows  # a key takes 40 as it is
+
+
 def test_an_interrupted_export_leaves_nothing(tmp_path, plan):
     def interrupt(_):
         raise KeyboardInterrupt

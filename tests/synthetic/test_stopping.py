@@ -6,9 +6,11 @@ from contextlib import suppress
 import pytest
 from pytest_floe.synthetic.stopping import Terminated, finished_first, stoppable
 
+STOPS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)]
+
 
 def handlers():
-    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return [signal.getsignal(number) for number, _ in STOPS]
 
 
 def test_a_signal_that_was_swallowed_is_heeded_later():
@@ -22,7 +24,7 @@ def test_a_signal_that_was_swallowed_is_heeded_later():
     assert handlers() == before
 
 
-@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+@pytest.mark.parametrize(("number", "raised"), STOPS)
 def test_a_signal_waits_for_what_must_be_finished_first(number, raised):
     done = []
 
