@@ -37,11 +37,16 @@ class Progress:
             orders = tally.rows["orders"] + tally.rows_kept["orders"]
             done = min(1.0, orders / max(self._orders, 1))
             bar = "#" * round(done * _WIDTH)
-            self._stream.write(f"\r[{bar:<{_WIDTH}}] {done:4.0%}  {orders:,} orders")
-            self._stream.flush()
+            self._write(f"\r[{bar:<{_WIDTH}}] {done:4.0%}  {orders:,} orders")
 
     def close(self) -> None:
         """Leave an empty line."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:  # the terminal has been closed, which ends nothing under nohup
+            self._shown = False

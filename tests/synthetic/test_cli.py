@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import resource
@@ -8,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from functools import partial
 
@@ -383,11 +385,16 @@ STOPS = [
 ]
 
 
+def listening():
+    """A shell starts background jobs, such as a nightly run, deaf to some signals, and their children inherit that."""
+    for number, _, _ in STOPS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(*arguments):
-    # A shell starts background jobs, such as a nightly run, deaf to this signal, and their children inherit that.
-    listening = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
     command = [*MODULE, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **listening)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, preexec_fn=listening, **pipes)  # noqa: PLW1509 - there are no other threads
 
 
 def until(condition, running):
@@ -498,6 +505,23 @@ def test_a_library_that_is_not_installed_is_an_error_with_its_extra(tmp_path, mi
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"error: {missing} is not installed: pip install 'pytest-floe[{extra}]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_terminal_is_closed_cleans_up(tmp_path):
+    def on_a_terminal_of_its_own():
+        listening()
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    ours, theirs = pty.openpty()
+    command = [*MODULE, "--orders", "30000000", "--orders-per-file", "20000", "--out", str(tmp_path / "shop")]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(command, preexec_fn=on_a_terminal_of_its_own, **streams) as running:  # noqa: PLW1509 - as above
+        os.close(theirs)
+        until(lambda: list(tmp_path.rglob("*.parquet")), running)
+        os.close(ours)
+        assert running.wait(timeout=60) == 128 + signal.SIGHUP
     assert list(tmp_path.iterdir()) == []
 
 
