@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,10 @@ schema_drift   the table has another schema; `original` is the column's type, nu
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One kind of defect in one column, at some candidate rows (indices), with what stood there."""
+    """One kind of defect in one column, at some rows (indices), with what stood there.
+
+    The rows are candidates as long as it is not known where they are delivered, then those delivered.
+    """
 
     kind: str
     column: str | None
@@ -100,48 +103,32 @@ class Delivered:
 
     def entries(self, notes: Notes) -> list[Entries]:
         """The ledger of one table, duplicates of spoiled rows included."""
-        found = [self._spoiled(note) for note in notes.taken]
-        found += [_Line(note.kind, note.column, note.at, _as_text(note.original)) for note in notes.delivered]
+        found = [self._delivered(note) for note in notes.taken] + notes.delivered
         again, displaced = self.deliveries.repeated, self.deliveries.displaced
-        found.append(_Line("duplicate", None, again, None))
+        found.append(Note("duplicate", None, again))
         if len(displaced):
-            found.append(_Line("out_of_order", None, displaced, as_text(numbers(self.deliveries.origin[displaced]))))
-        return self._placed(notes.entity, [line for line in found if len(line.rows)])
+            found.append(Note("out_of_order", None, displaced, numbers(self.deliveries.origin[displaced])))
+        return self._placed(notes.entity, [note for note in found if len(note.at)])
 
-    def _spoiled(self, note: Note) -> _Line:
+    def _delivered(self, note: Note) -> Note:
         rows, rank = self.deliveries.where(note.at)
         original = None if note.original is None else note.original.take(numbers(rank))
-        return _Line(note.kind, note.column, rows, _as_text(original))
+        return replace(note, at=rows, original=original)
 
-    def _placed(self, entity: str, lines: list[_Line]) -> list[Entries]:
-        """Keys and anchors of all lines are looked up together: each look-up costs as much as hundreds of rows."""
-        if not lines:
+    def _placed(self, entity: str, notes: list[Note]) -> list[Entries]:
+        """Keys and anchors of all notes are looked up together: each look-up costs as much as hundreds of rows."""
+        if not notes:
             return []
-        rows = np.concatenate([line.rows for line in lines])
+        rows = np.concatenate([note.at for note in notes])
         keys, anchors = self.keys.take(numbers(rows)), self.anchors(rows)
         entries, first = [], 0
-        for line in lines:
-            part = slice(first, first + len(line.rows))
+        for note in notes:
+            part = slice(first, first + len(note.at))
             first = part.stop
-            at = self.position + line.rows
-            entries.append(
-                Entries(entity, self.batch, line.kind, line.column, anchors[part], at, keys[part], line.original)
-            )
+            at = self.position + note.at
+            original = None if note.original is None else as_text(note.original)
+            entries.append(Entries(entity, self.batch, note.kind, note.column, anchors[part], at, keys[part], original))
         return entries
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One kind of defect in one column, at some delivered rows, with what stood there."""
-
-    kind: str
-    column: str | None
-    rows: NDArray[np.intp]
-    original: pa.Array | None
-
-
-def _as_text(original: pa.Array | None) -> pa.Array | None:
-    return None if original is None else as_text(original)
 
 
 _NO_ROW = np.array([-1])

@@ -12,7 +12,7 @@ from .delivery import chosen
 from .ledger import Note, Notes
 from .orders import CANCELLED, DELIVERED, PROCESSING, SHIPPED, Snapshot
 from .schemas import STATUSES
-from .streams import bits, scaled, uniform
+from .streams import bits, look_up, scaled, uniform
 from .uuids import uuid_text
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class OrderSpoiler:
 
     def _orphaned(self, rows: Ints, customers: Ints, notes: Notes) -> Words:
         known = self._pools.customer_keys(int(customers.max(initial=0)) + 1)
-        keys = known.take(customers, axis=0, mode="wrap")
+        keys = look_up(known, customers)
         orphans = chosen(self._streams, "orders.orphan", self._quality.orphan_rate, rows)
         if not len(orphans):
             return keys

@@ -24,9 +24,13 @@ def shop(seed, **quality):
     return Ecommerce(seed=seed, quality=DataQuality(**quality))
 
 
-def count(batch, entity, kind, column=None):
+def lines_of(batch, entity, kind, column=None):
     lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == kind))
-    return len(lines if column is None else lines.filter(pc.field("column") == column))
+    return lines if column is None else lines.filter(pc.field("column") == column)
+
+
+def count(batch, *what):
+    return len(lines_of(batch, *what))
 
 
 @given(seeds, rates, sizes)
@@ -176,7 +180,7 @@ def test_rows_out_of_order_stand_after_their_place(seed, rate, orders):
         table, expected = getattr(batch, entity), getattr(clean, entity)
         assert sorted(table[KEYS[entity]].to_pylist()) == sorted(expected[KEYS[entity]].to_pylist())
         assert plausible(count(batch, entity, "out_of_order"), max(len(expected) - 1, 0), rate)
-        lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == "out_of_order"))
+        lines = lines_of(batch, entity, "out_of_order")
         stands = {key: row for row, key in enumerate(table[KEYS[entity]].to_pylist())}
         followed_by = dict(pairwise(expected[KEYS[entity]].to_pylist()))
         late = set(lines["key"].to_pylist())
@@ -231,8 +235,7 @@ def chosen_by(seed, entity, kind, column):
     quality = DataQuality(max_late_days=30, **{rate: 0.5})
     made = Ecommerce(seed=seed, quality=quality, batch_span=timedelta(days=7))
     batch, clean = made.batch(0, orders=400), getattr(made.clean().batch(0, orders=400), entity)
-    lines = batch.defects.filter((pc.field("entity") == entity) & (pc.field("kind") == kind))
-    chosen = pc.is_in(clean[KEYS[entity]], lines["key"].combine_chunks()).to_pylist()
+    chosen = pc.is_in(clean[KEYS[entity]], lines_of(batch, entity, kind)["key"].combine_chunks()).to_pylist()
     possible = pc.is_valid(clean[column]).to_pylist() if column else [True] * len(clean)
     return {row: chosen[row] for row in range(len(clean)) if possible[row]}
 
@@ -263,16 +266,10 @@ def spoiled_keys(plan, orders, chosen):
     """How many different rows have lines of some kinds: those of second deliveries have lines, too."""
     found = {line: [] for line in chosen}
     for first in range(0, orders, AT_ONCE):
-        lines = plan.part(0, first, min(first + AT_ONCE, orders)).defects
-        for entity, kind, column in chosen:
-            at = (pc.field("entity") == entity) & (pc.field("kind") == kind)
-            found[entity, kind, column].append(
-                lines.filter(at & (pc.field("column") == column) if column else at)["key"]
-            )
-    return {
-        line: pc.count_distinct(pa.concat_tables(pa.table({"key": k}) for k in keys)["key"]).as_py()
-        for line, keys in found.items()
-    }
+        part = plan.part(0, first, min(first + AT_ONCE, orders))
+        for line in chosen:
+            found[line].append(lines_of(part, *line).select(["key"]))
+    return {line: pc.count_distinct(pa.concat_tables(keys)["key"]).as_py() for line, keys in found.items()}
 
 
 # Shrinking would keep the tables of every attempt, which fill the memory.
